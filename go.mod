@@ -1,0 +1,16 @@
+module github.com/weirhttp/weir
+
+go 1.26
+
+require (
+	github.com/alecthomas/kong v1.17.0
+	github.com/panjf2000/gnet/v2 v2.10.0
+	go.uber.org/automaxprocs v1.6.0
+	golang.org/x/sys v0.40.0
+)
+
+require (
+	go.uber.org/multierr v1.11.0 // indirect
+	go.uber.org/zap v1.28.0 // indirect
+	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
+)

@@ -1,0 +1,118 @@
+//go:build unix
+
+package loop
+
+import "time"
+
+// Reason is why a connection was closed: one for each, shared by logs and counters.
+type Reason uint8
+
+// Reasons.
+const (
+	ReasonDone          Reason = iota // the protocol was finished with it
+	ReasonEOF                         // the client closed an idle connection
+	ReasonReset                       // reset by the client, or sending failed
+	ReasonIdle                        // keep-alive timeout
+	ReasonTimeout                     // the client took too long over a request
+	ReasonStalled                     // the client took no output for too long
+	ReasonProtocol                    // the client broke the protocol
+	ReasonAborted                     // the application failed after its head was sent
+	ReasonLingerTimeout               // closed while what the client still sent was being discarded
+	ReasonShutdown                    // the server stopped
+	reasons
+)
+
+var reasonNames = [reasons]string{
+	"done", "eof", "reset", "idle", "timeout", "stalled", "protocol", "aborted", "linger timeout", "shutdown",
+}
+
+func (r Reason) String() string {
+	if r < reasons {
+		return reasonNames[r]
+	}
+	return "unknown"
+}
+
+const (
+	// lingerTimeout bounds how long input is discarded after the write side was shut.
+	lingerTimeout = 5 * time.Second
+	// stallTimeout bounds how long a closing connection waits for the client to take some output.
+	stallTimeout = 60 * time.Second
+)
+
+// Finish sends what was written and closes. No more input is delivered. linger tells that the client may still be
+// sending: the write side is shut and input is read and discarded for a bounded time, because a
+// close with unread input sends a reset, which may destroy the answer on its way (RFC 9112 9.6).
+func (c *Conn) Finish(reason Reason, linger bool) {
+	if c.state != open {
+		return
+	}
+	c.state = draining
+	c.reason, c.linger = reason, linger
+	c.Flush()
+	if c.out != nil {
+		c.SetDeadline(stallTimeout)
+		c.pauseReading()
+		return
+	}
+	c.finish()
+}
+
+// finish ends a draining connection whose output has left.
+func (c *Conn) finish() {
+	if c.failed {
+		return // closed at the end of the event
+	}
+	if !c.linger || c.eof {
+		c.close(c.reason)
+		return
+	}
+	c.state = lingering
+	c.shutdownWrite()
+	c.SetDeadline(lingerTimeout)
+	c.resumeReading()
+}
+
+// Abort closes at once; what was not sent is lost, and the client sees that the response is cut off.
+func (c *Conn) Abort(reason Reason) {
+	if c.state == closed {
+		return
+	}
+	if t := c.loop.turn; t.batchOf == c {
+		c.loop.sendBatch() // earlier responses of the same event
+	}
+	c.close(reason)
+}
+
+// close closes now, and tells the handler. It is called from the loop's own code only, or by a handler that
+// expects Closed inside its call.
+func (c *Conn) close(reason Reason) {
+	if c.state == closed {
+		return
+	}
+	if c.state != open && reason == ReasonReset {
+		reason = c.reason
+	}
+	c.state = closed
+	l := c.loop
+	if l.turn.batchOf == c {
+		l.turn.batch, l.turn.batchOf = l.turn.batch[:0], nil
+	}
+	l.wheel.remove(&c.timer)
+	if c.memory == nil {
+		l.conns.set(int(c.fd), nil)
+		closeSocket(int(c.fd))
+	} else {
+		c.memory.closed = true
+	}
+	if c.in != nil {
+		c.in.free()
+		c.in = nil
+	}
+	if c.out != nil {
+		c.out.free()
+		c.out = nil
+	}
+	c.handler.Closed(reason)
+	l.closed()
+}

@@ -1,0 +1,297 @@
+//go:build unix
+
+package loop
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+)
+
+// Handler is the protocol of one connection. It embeds a Conn, so that a connection is one object. All methods
+// are called on the connection's loop, never one inside another.
+type Handler interface {
+	base() *Conn
+	// Opened is called first, when the connection is its loop's.
+	Opened()
+	// Data is called with what was received and not consumed yet, and returns how much of it is
+	// consumed now. in is a view, valid until Data returns; the rest is kept and comes again, with more behind it.
+	Data(in []byte) (consumed int)
+	// EOF is called once when the client has said that it sends no more. What was received before may still be unread (Hold).
+	EOF()
+	// Drained is called when the output, having been above HighWater, is below LowWater.
+	Drained()
+	// Timeout is called when the deadline has passed, once for each SetDeadline.
+	Timeout()
+	// Shutdown is called when the server has stopped accepting: finish what runs, and close.
+	Shutdown()
+	// Closed is the last call.
+	Closed(reason Reason)
+}
+
+// Conn is a connection: the loop's side of it. A Handler embeds one by value. The zero Conn is not usable
+// until its listener's loop has taken it.
+//
+// Its methods are called on its loop only.
+type Conn struct {
+	timer
+	loop     *Loop
+	handler  Handler
+	in       *input    // received and not consumed; nil when there is nothing
+	out      *output   // accepted for sending and not taken by the kernel; nil when there is nothing
+	memory   *Memory   // stands in for the socket; nil when there is one
+	listener *Listener // where it was accepted
+	deadline int64     // 0: none
+	remote   address
+	fd       int32
+	state    state
+	interest interest
+	reason   Reason // why it is being closed, from Finish on
+	linger   bool   // discard input before closing
+	held     bool   // input is not delivered
+	eof      bool   // the client sends no more
+	full     bool   // output is above HighWater
+	failed   bool   // sending failed; the loop closes it at the end of the event
+	unread   bool   // edge-triggered poller: input was announced while reading was paused
+}
+
+// state is where a connection is between open and closed.
+type state uint8
+
+const (
+	open      state = iota
+	draining        // no more input is delivered; output is sent, then it lingers or closes
+	lingering       // the write side is shut; input is discarded for a bounded time
+	closed
+)
+
+// address is a client's IP address and port without the pointer of netip.Addr.
+type address struct {
+	ip   [16]byte
+	port uint16
+	size uint8 // 4 or 16; 0: none, a Unix socket
+}
+
+func (c *Conn) base() *Conn { return c }
+
+// Loop is the loop that the connection belongs to, for all its life.
+func (c *Conn) Loop() *Loop { return c.loop }
+
+// Listener is the listener that accepted the connection.
+func (c *Conn) Listener() *Listener { return c.listener }
+
+// Remote is the client's address; the zero AddrPort on Unix sockets.
+func (c *Conn) Remote() netip.AddrPort {
+	switch c.remote.size {
+	case 4:
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(c.remote.ip[:4])), c.remote.port)
+	case 16:
+		return netip.AddrPortFrom(netip.AddrFrom16(c.remote.ip).Unmap(), c.remote.port)
+	}
+	return netip.AddrPort{}
+}
+
+// IsOpen tells whether the connection still takes output.
+func (c *Conn) IsOpen() bool { return c.state == open && !c.failed }
+
+// EndOfFile tells whether the client has said that it sends no more.
+func (c *Conn) EndOfFile() bool { return c.eof }
+
+// SetDeadline has Timeout called when d has passed, unless it is set anew before. d == 0: never.
+//
+// Moving a deadline ahead costs a store: the timer stays where it is in the wheel, and goes on when its time comes.
+func (c *Conn) SetDeadline(d time.Duration) {
+	if d == 0 {
+		c.deadline = 0
+		return
+	}
+	c.deadline = c.loop.now + int64(d)
+	if c.at == 0 || c.deadline < c.at {
+		c.loop.wheel.remove(&c.timer)
+		c.timer.at = c.deadline
+		c.timer.conn = c
+		if at := c.loop.wheel.add(&c.timer); at < c.loop.alarm.Load() {
+			c.loop.setAlarm(at)
+		}
+	}
+}
+
+// expire is called by the wheel when the timer's slot is reached.
+func (c *Conn) expire() {
+	if c.deadline == 0 {
+		return
+	}
+	if c.deadline > c.loop.now {
+		c.timer.at = c.deadline
+		c.loop.wheel.add(&c.timer)
+		return
+	}
+	c.deadline = 0
+	if c.state != open {
+		c.close(ReasonLingerTimeout)
+		return
+	}
+	c.handler.Timeout()
+}
+
+// Hold stops the delivery of input until Release: a request is being answered. Reading goes on for
+// one small buffer, so that the end of the connection is noticed, and pauses then.
+func (c *Conn) Hold() { c.held = true }
+
+// Held tells whether input is held.
+func (c *Conn) Held() bool { return c.held }
+
+// Release delivers input again, starting with what was kept. It must not be called from inside Data.
+func (c *Conn) Release() {
+	if !c.held {
+		return
+	}
+	c.held = false
+	if c.in != nil && c.state == open {
+		c.deliver(c.in.unread())
+	}
+	if c.state == open && !c.held {
+		c.resumeReading()
+	}
+}
+
+// ready handles a readiness event.
+func (c *Conn) ready(ev netpoll.IOEvent) {
+	if netpoll.IsWriteEvent(ev) {
+		if c.out != nil {
+			c.drain()
+		} else {
+			c.setInterest()
+		}
+	}
+	if netpoll.IsReadEvent(ev) && c.state != closed {
+		if c.paused() {
+			c.unread = true
+		} else {
+			c.read()
+		}
+	}
+	if c.state == closed {
+		return
+	}
+	if isHangup(ev) {
+		c.close(ReasonReset)
+	}
+}
+
+// read reads once and delivers. Level-triggered pollers announce again what is left.
+func (c *Conn) read() {
+	for {
+		buf := c.loop.turn.in
+		if c.in != nil {
+			buf = c.in.room()
+		} else if c.held {
+			c.in = newInput(holdSize)
+			buf = c.in.room()
+		}
+		n, again, err := c.receive(buf)
+		switch {
+		case again:
+			c.dropEmptyInput()
+			return
+		case err != nil:
+			c.close(ReasonReset)
+			return
+		case n == 0:
+			c.dropEmptyInput()
+			c.endOfFile()
+			return
+		}
+		if c.state != open {
+			c.dropEmptyInput() // draining or lingering: discarded
+		} else {
+			c.received(buf[:n])
+		}
+		if !edgeTriggered || n < len(buf) || c.state == closed || c.paused() {
+			return
+		}
+	}
+}
+
+// received takes note of octets that were just read: in the turn's buffer, or behind those that c.in has.
+func (c *Conn) received(p []byte) {
+	if c.in != nil {
+		c.in.data = c.in.data[:len(c.in.data)+len(p)]
+		p = c.in.unread()
+	}
+	if c.held {
+		if len(p) >= holdSize {
+			c.pauseReading()
+		}
+		return
+	}
+	c.deliver(p)
+}
+
+// deliver calls Data and keeps what it leaves.
+func (c *Conn) deliver(p []byte) {
+	n := c.handler.Data(p)
+	if c.state != open {
+		if c.in != nil {
+			c.in.free()
+			c.in = nil
+		}
+		return
+	}
+	switch {
+	case n == len(p):
+		if c.in != nil {
+			c.in.free()
+			c.in = nil
+		}
+	case c.in != nil:
+		c.in.off += n
+	default:
+		c.in = newInput(max(holdSize, len(p)-n))
+		c.in.data = append(c.in.data, p[n:]...)
+	}
+	if c.held && c.in != nil && len(c.in.unread()) >= holdSize {
+		c.pauseReading()
+	}
+}
+
+func (c *Conn) dropEmptyInput() {
+	if c.in != nil && len(c.in.unread()) == 0 {
+		c.in.free()
+		c.in = nil
+	}
+}
+
+// endOfFile handles the end of the client's sending. The poller would announce it again and again:
+// reading pauses for good.
+func (c *Conn) endOfFile() {
+	if c.eof {
+		return
+	}
+	c.eof = true
+	if c.state == lingering {
+		c.close(c.reason)
+		return
+	}
+	c.pauseReading()
+	if c.state == open {
+		c.handler.EOF()
+	}
+}
+
+// ReadNow reads what the client may have sent that was not announced yet. It must not be called from
+// inside Data.
+func (c *Conn) ReadNow() {
+	if c.memory == nil && !c.paused() {
+		c.read()
+	}
+}
+
+// Kept is how many octets have been received and not been consumed.
+func (c *Conn) Kept() int {
+	if c.in == nil {
+		return 0
+	}
+	return len(c.in.unread())
+}

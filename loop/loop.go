@@ -1,0 +1,238 @@
+//go:build unix
+
+// Package loop is weir's reactor: one event loop per core, on gnet's epoll and kqueue pollers. It knows
+// listeners, connections, timers, flow control and posting from other goroutines, and no
+// protocol: that is a Handler's.
+package loop
+
+import (
+	"log/slog"
+	"math"
+	"sync/atomic"
+	"time"
+
+	gneterrors "github.com/panjf2000/gnet/v2/pkg/errors"
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+	"github.com/panjf2000/gnet/v2/pkg/queue"
+)
+
+// Sizes in octets. Flow control is by HighWater and LowWater: what a client does not take is kept up to about
+// HighWater for each connection, then its Handler is told (Room) not to produce more until LowWater.
+const (
+	readSize   = 64 << 10 // read at once into a loop's buffer
+	batchSize  = 64 << 10 // a loop's output batch is sent when it is larger
+	HighWater  = 64 << 10
+	LowWater   = 16 << 10
+	taskBudget = 1024 // posted tasks run before events are looked at again
+)
+
+// Loop is one event loop. Unless a method says otherwise, it is called on the loop: from a Handler's methods or a
+// posted function.
+type Loop struct {
+	// Index is the number of the loop among its reactor's, from 0.
+	Index   int
+	reactor *Reactor
+	poller  *netpoll.Poller
+	log     *slog.Logger
+
+	// The loop's own.
+	turn      *turn
+	conns     table
+	listeners map[int]*acceptor
+	wheel     wheel
+	now       int64 // nanoseconds since epoch, read at the start of each event
+	doomed    []*Conn
+	stopped   bool
+
+	// Any goroutine's.
+	tasks  queue.AsyncTaskQueue
+	woken  atomic.Bool
+	waker  waker
+	open   atomic.Int64 // connections, those in memory too; written by the loop
+	deaf   atomic.Bool  // has stopped accepting; written by the loop
+	alarm  atomic.Int64 // when the clock shall post a tick; nanoseconds since epoch
+	exited chan struct{}
+}
+
+// turn is what the goroutine that runs a loop works with while it handles one event: the buffers that input
+// views point into, and the output batch.
+type turn struct {
+	in      []byte
+	batch   []byte
+	batchOf *Conn // whose output batch holds; nil when it is empty
+}
+
+func newTurn() *turn {
+	return &turn{in: make([]byte, readSize), batch: make([]byte, 0, batchSize+4<<10)}
+}
+
+// epoch is the origin of the loops' time. The monotonic clock alone is read for each event; it
+// costs two thirds of time.Now.
+var epoch = time.Now()
+
+func newLoop(r *Reactor, index int) *Loop {
+	l := &Loop{
+		Index:     index,
+		reactor:   r,
+		log:       r.log,
+		turn:      newTurn(),
+		listeners: make(map[int]*acceptor),
+		tasks:     queue.NewLockFreeQueue(),
+		exited:    make(chan struct{}),
+	}
+	l.alarm.Store(math.MaxInt64)
+	l.now = int64(time.Since(epoch))
+	l.wheel.init(l.now)
+	return l
+}
+
+// Now is the time at which the current event began: nanoseconds of the monotonic clock since Epoch.
+func (l *Loop) Now() int64 { return l.now }
+
+// Epoch is the origin of Now.
+func Epoch() time.Time { return epoch }
+
+// run polls until the loop is stopped.
+func (l *Loop) run() {
+	defer close(l.exited)
+	defer l.closeAll()
+	if err := l.poller.Polling(l.event); err != nil && !l.stopped {
+		l.log.Error("event loop failed", "loop", l.Index, "error", err)
+	}
+}
+
+// event handles one readiness event.
+func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
+	l.now = int64(time.Since(epoch))
+	if c := l.conns.get(fd); c != nil {
+		c.ready(ev)
+		l.settle()
+		return nil
+	}
+	if fd == l.waker.fd() {
+		l.runTasks()
+		if l.stopped {
+			return gneterrors.ErrEngineShutdown
+		}
+		return nil
+	}
+	if a := l.listeners[fd]; a != nil {
+		a.accept()
+		l.settle()
+	}
+	return nil
+}
+
+// settle ends an event: output leaves, and connections that failed on the way are closed. Failures
+// wait until here so that no Handler is told of its end in the middle of one of its own calls.
+func (l *Loop) settle() {
+	l.sendBatch()
+	for len(l.doomed) > 0 {
+		c := l.doomed[len(l.doomed)-1]
+		l.doomed = l.doomed[:len(l.doomed)-1]
+		c.close(ReasonReset)
+	}
+}
+
+// Post runs f(p) on the loop, soon. Any goroutine may call it. What is posted to a loop that has stopped does not run.
+func (l *Loop) Post(f func(p any), p any) {
+	task := queue.GetTask()
+	task.Exec = func(p any) error { f(p); return nil }
+	task.Param = p
+	l.tasks.Enqueue(task)
+	if l.woken.CompareAndSwap(false, true) {
+		l.waker.wake()
+	}
+}
+
+// runTasks runs what was posted. The waker stays readable until the queue is empty: then it is reset, and
+// what came in between wakes the loop again.
+func (l *Loop) runTasks() {
+	for range taskBudget {
+		task := l.tasks.Dequeue()
+		if task == nil {
+			l.waker.reset()
+			l.woken.Store(false)
+			if !l.tasks.IsEmpty() && l.woken.CompareAndSwap(false, true) {
+				l.waker.wake()
+			}
+			return
+		}
+		_ = task.Exec(task.Param)
+		queue.PutTask(task)
+		l.settle()
+	}
+}
+
+// tick runs the timers that are due. The clock posts it.
+func (l *Loop) tick() {
+	l.now = int64(time.Since(epoch))
+	l.wheel.advance(l.now)
+	l.setAlarm(l.wheel.next())
+}
+
+// setAlarm asks the clock for a tick at the given time.
+func (l *Loop) setAlarm(at int64) {
+	l.alarm.Store(at)
+	if at != math.MaxInt64 {
+		l.reactor.clock.wakeBy(at)
+	}
+}
+
+// After runs f when d has passed, to about the precision of the timer wheel.
+func (l *Loop) After(d time.Duration, f func()) {
+	at := l.wheel.add(&timer{at: l.now + int64(d), f: f})
+	if at < l.alarm.Load() {
+		l.setAlarm(at)
+	}
+}
+
+// Each calls f for every connection of the loop. f may close it.
+func (l *Loop) Each(f func(c *Conn)) { l.conns.each(f) }
+
+// closeAll closes what is still open when the loop ends, and frees its descriptors.
+func (l *Loop) closeAll() {
+	l.Each(func(c *Conn) { c.close(ReasonShutdown) })
+	for _, a := range l.listeners {
+		a.remove()
+	}
+	l.waker.close()
+	_ = l.poller.Close()
+}
+
+// table finds connections by descriptor. Pages keep it from being copied as it grows, and small on a
+// loop that has few of the process's descriptors.
+type table struct{ pages []*[pageSize]*Conn }
+
+const pageSize = 512
+
+func (t *table) get(fd int) *Conn {
+	if page := fd / pageSize; uint(page) < uint(len(t.pages)) && t.pages[page] != nil {
+		return t.pages[page][fd%pageSize]
+	}
+	return nil
+}
+
+func (t *table) set(fd int, c *Conn) {
+	page := fd / pageSize
+	for page >= len(t.pages) {
+		t.pages = append(t.pages, nil)
+	}
+	if t.pages[page] == nil {
+		t.pages[page] = new([pageSize]*Conn)
+	}
+	t.pages[page][fd%pageSize] = c
+}
+
+func (t *table) each(f func(*Conn)) {
+	for _, page := range t.pages {
+		if page == nil {
+			continue
+		}
+		for _, c := range page {
+			if c != nil {
+				f(c)
+			}
+		}
+	}
+}

@@ -1,0 +1,82 @@
+//go:build unix
+
+package loop
+
+// Memory is the far end of a connection without a socket, for tests and benchmarks of what is above the
+// loop. Its methods are called on the loop; on a reactor that was not started, by the one goroutine that drives it.
+type Memory struct {
+	c      *Conn
+	sink   func(p []byte) int
+	closed bool
+}
+
+// Connect makes a connection of h that receives what Feed is given. sink takes output: as many octets as it
+// returns, the rest is kept as by a client that does not read.
+func (l *Loop) Connect(h Handler, ln *Listener, sink func(p []byte) int) *Memory {
+	c := h.base()
+	m := &Memory{c: c, sink: sink}
+	c.loop, c.handler, c.listener, c.memory = l, h, ln, m
+	c.fd, c.interest = -1, unregistered
+	l.open.Add(1)
+	h.Opened()
+	return m
+}
+
+// NewMemoryListener returns a listener that stands for an address in memory connections.
+func NewMemoryListener(host string, port int) *Listener {
+	return &Listener{network: "tcp", host: host, port: port}
+}
+
+// Feed delivers p as if it had been received in one read; p is not kept.
+func (m *Memory) Feed(p []byte) {
+	c := m.c
+	for len(p) > 0 && c.state == open {
+		buf := c.loop.turn.in
+		if c.in == nil && c.held {
+			c.in = newInput(holdSize)
+		}
+		if c.in != nil {
+			buf = c.in.room()
+		}
+		n := copy(buf, p)
+		p = p[n:]
+		c.received(buf[:n])
+	}
+	c.loop.settle()
+}
+
+// EOF ends the client's sending.
+func (m *Memory) EOF() {
+	if m.c.state != closed {
+		m.c.endOfFile()
+		m.c.loop.settle()
+	}
+}
+
+// Reset is the client's vanishing.
+func (m *Memory) Reset() { m.c.close(ReasonReset) }
+
+// Drain lets the sink take more of what is kept.
+func (m *Memory) Drain() {
+	if m.c.out != nil && m.c.state != closed {
+		m.c.drain()
+		m.c.loop.settle()
+	}
+}
+
+// Closed tells whether the connection has ended.
+func (m *Memory) Closed() bool { return m.closed }
+
+// RunPosted runs what was posted to a loop that is not started.
+func (l *Loop) RunPosted() { l.runTasks() }
+
+func (m *Memory) send(head, p []byte) (int, error) {
+	n := 0
+	if len(head) > 0 {
+		n = m.sink(head)
+	}
+	if n == len(head) && len(p) > 0 {
+		n += m.sink(p)
+	}
+	return n, nil
+}

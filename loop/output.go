@@ -1,0 +1,218 @@
+//go:build unix
+
+package loop
+
+import "sync"
+
+// output is what a connection was given to send and the kernel has not taken.
+type output struct {
+	buf  []byte // owned
+	off  int    // octets of buf that were sent
+	file section
+}
+
+// section is a part of a file that follows buf.
+type section struct {
+	file   File
+	offset int64
+	left   int64
+}
+
+// File is what is sent with sendfile(2), or read where there is none.
+type File interface {
+	ReadAt(p []byte, off int64) (n int, err error)
+	Fd() uintptr
+}
+
+var outputs = sync.Pool{New: func() any { return &output{buf: make([]byte, 0, 4<<10)} }}
+
+// maxPooledOutput keeps the rare large buffer from staying in the pool.
+const maxPooledOutput = 256 << 10
+
+func (o *output) free() {
+	if cap(o.buf) <= maxPooledOutput {
+		o.buf, o.off, o.file = o.buf[:0], 0, section{}
+		outputs.Put(o)
+	}
+}
+
+func (o *output) unsent() int { return len(o.buf) - o.off + int(min(o.file.left, HighWater+1)) }
+
+// Buffer returns the slice to which output is appended. The caller appends and gives the result to
+// SetBuffer, before it calls anything else of the loop. The octets leave at the end of the event.
+func (c *Conn) Buffer() []byte {
+	if c.out != nil {
+		return c.out.buf
+	}
+	t := c.loop.turn
+	if t.batchOf != c {
+		c.loop.sendBatch()
+		t.batchOf = c
+	}
+	return t.batch
+}
+
+// SetBuffer takes back the slice that Buffer returned, grown.
+func (c *Conn) SetBuffer(b []byte) {
+	if c.out != nil {
+		c.out.buf = b
+		c.full = c.full || c.out.unsent() > HighWater
+		return
+	}
+	t := c.loop.turn
+	t.batch = b
+	if len(b) >= batchSize {
+		c.loop.sendBatch()
+	}
+}
+
+// Write sends p behind what was written before. A large p goes to the kernel at once, together with the
+// batch, and is copied only as far as the kernel does not take it.
+func (c *Conn) Write(p []byte) {
+	if c.out != nil || len(p) < batchSize/4 {
+		c.SetBuffer(append(c.Buffer(), p...))
+		return
+	}
+	batch := c.Buffer()
+	t := c.loop.turn
+	t.batch, t.batchOf = batch[:0], nil
+	c.transmit(batch, p)
+}
+
+// SendFile sends n octets of file from offset on, behind what was written before; the next call of
+// SendFile or Write has to wait until Drained. The file must stay open until then. File ends early: the connection fails.
+func (c *Conn) SendFile(file File, offset, n int64) {
+	c.loop.sendBatch()
+	if c.failed || n == 0 {
+		return
+	}
+	if c.out == nil {
+		c.out = outputs.Get().(*output)
+	}
+	c.out.file = section{file, offset, n}
+	c.full = true
+	c.setInterest() // the first octets leave with the next event: Drained must not be called from in here
+}
+
+// Unsent is how many octets the kernel has not taken, not counting the event's batch.
+func (c *Conn) Unsent() int {
+	if c.out == nil {
+		return 0
+	}
+	return c.out.unsent()
+}
+
+// Room tells whether the client has room for more: false from when the output passes HighWater
+// until Drained is called, and when sending has failed.
+func (c *Conn) Room() bool { return !c.full && !c.failed }
+
+// Flush sends the batch now instead of at the end of the event.
+func (c *Conn) Flush() {
+	if c.loop.turn.batchOf == c {
+		c.loop.sendBatch()
+	}
+}
+
+// sendBatch sends the batch to the connection that it belongs to.
+func (l *Loop) sendBatch() {
+	t := l.turn
+	c, batch := t.batchOf, t.batch
+	t.batch, t.batchOf = batch[:0], nil
+	if c != nil && len(batch) > 0 {
+		c.transmit(batch, nil)
+	}
+	if cap(t.batch) > 4*batchSize {
+		t.batch = make([]byte, 0, batchSize+4<<10)
+	}
+}
+
+// transmit sends head and p, of a connection that has nothing waiting, and keeps what the kernel does not take.
+func (c *Conn) transmit(head, p []byte) {
+	if c.failed || c.state > draining {
+		return
+	}
+	n, err := c.send(head, p)
+	if err != nil {
+		c.fail()
+		return
+	}
+	if n == len(head)+len(p) {
+		return
+	}
+	c.out = outputs.Get().(*output)
+	if n < len(head) {
+		c.out.buf = append(c.out.buf, head[n:]...)
+		n = len(head)
+	}
+	c.out.buf = append(c.out.buf, p[n-len(head):]...)
+	c.full = c.out.unsent() > HighWater
+	c.setInterest()
+}
+
+// drain goes on with sending when the client has taken something. Interest in writing is not
+// lowered here: a streaming response is likely to have more, and ready lowers it when there was nothing to do.
+func (c *Conn) drain() {
+	o := c.out
+	if o.off < len(o.buf) {
+		n, err := c.send(o.buf[o.off:], nil)
+		if err != nil {
+			c.fail()
+			return
+		}
+		o.off += n
+		if o.off == len(o.buf) {
+			o.buf, o.off = o.buf[:0], 0
+		} else if o.off > len(o.buf)/2 {
+			o.buf = o.buf[:copy(o.buf, o.buf[o.off:])]
+			o.off = 0
+		}
+	}
+	if len(o.buf) == 0 && o.file.left > 0 && !c.drainFile() {
+		return
+	}
+	if o.unsent() == 0 {
+		c.out = nil
+		o.free()
+	}
+	if c.state == draining {
+		c.SetDeadline(stallTimeout)
+		if c.out == nil {
+			c.finish()
+		}
+		return
+	}
+	if c.full && c.Unsent() <= LowWater {
+		c.full = false
+		c.handler.Drained()
+	}
+}
+
+// fileBudget bounds what one connection sends of a file before others have their turn.
+const fileBudget = 1 << 20
+
+// drainFile sends what the client takes of the file. It is false when the connection failed.
+func (c *Conn) drainFile() bool {
+	s := &c.out.file
+	for budget := int64(fileBudget); s.left > 0 && budget > 0; {
+		n, again, err := c.sendFile(s.file, s.offset, min(s.left, budget))
+		if again {
+			break
+		}
+		if err != nil || n == 0 {
+			c.fail()
+			return false
+		}
+		s.offset += n
+		s.left -= n
+		budget -= n
+	}
+	return true
+}
+
+// fail marks the connection for closing at the end of the event.
+func (c *Conn) fail() {
+	if !c.failed {
+		c.failed = true
+		c.loop.doomed = append(c.loop.doomed, c)
+	}
+}

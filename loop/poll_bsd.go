@@ -1,0 +1,92 @@
+//go:build darwin || dragonfly || freebsd || netbsd || openbsd
+
+package loop
+
+import (
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+	"golang.org/x/sys/unix"
+)
+
+// Connections are registered edge-triggered for both directions, once: a level-triggered kqueue registration cannot be
+// paused through gnet's poller. Input that is announced while reading is paused is remembered (Conn.unread).
+const edgeTriggered = true
+
+// interest is whether input is wanted; the poller is not told.
+type interest uint8
+
+const (
+	reading interest = iota
+	pausedInput
+	unregistered // not in the poller: a connection in memory
+)
+
+func isHangup(netpoll.IOEvent) bool { return false } // the next read or write reports it
+
+// register adds the connection's descriptor to its loop's poller.
+func (c *Conn) register() error {
+	c.interest = reading
+	return c.loop.poller.AddReadWrite(&netpoll.PollAttachment{FD: int(c.fd)}, true)
+}
+
+func (c *Conn) paused() bool { return c.interest == pausedInput }
+
+func (c *Conn) setInterest() {}
+
+func (c *Conn) pauseReading() {
+	if c.interest == reading {
+		c.interest = pausedInput
+	}
+}
+
+// resumeReading reads what came in meanwhile in a task of its own, because it may be called in the
+// middle of a Handler's method.
+func (c *Conn) resumeReading() {
+	if c.interest != pausedInput || c.eof {
+		return
+	}
+	c.interest = reading
+	if c.unread {
+		c.unread = false
+		c.loop.Post(func(any) {
+			if c.state != closed && !c.paused() {
+				c.read()
+			}
+		}, nil)
+	}
+}
+
+// waker makes a loop's poller return: a pipe, level-triggered.
+type waker struct{ r, w int }
+
+func (w *waker) open(p *netpoll.Poller) error {
+	var fds [2]int
+	if err := unix.Pipe(fds[:]); err != nil {
+		return err
+	}
+	for _, fd := range fds {
+		unix.CloseOnExec(fd)
+		if err := unix.SetNonblock(fd, true); err != nil {
+			return err
+		}
+	}
+	w.r, w.w = fds[0], fds[1]
+	return p.AddRead(&netpoll.PollAttachment{FD: w.r}, false)
+}
+
+func (w *waker) fd() int { return w.r }
+
+func (w *waker) wake() { _, _ = unix.Write(w.w, []byte{1}) }
+
+func (w *waker) reset() {
+	var buf [64]byte
+	for {
+		if n, err := unix.Read(w.r, buf[:]); n < len(buf) || err != nil {
+			return
+		}
+	}
+}
+
+func (w *waker) close() {
+	_ = unix.Close(w.r)
+	_ = unix.Close(w.w)
+}

@@ -1,0 +1,98 @@
+package loop
+
+import (
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+	"golang.org/x/sys/unix"
+)
+
+// Connections are registered level-triggered: what one event leaves unread is announced again.
+const edgeTriggered = false
+
+// interest is what the poller watches a connection for.
+type interest uint8
+
+const (
+	reading      interest = iota // level-triggered input
+	readingAlso                  // and output
+	pausedInput                  // edge-triggered output, end of file and errors: gnet's poller has no registration for nothing
+	unregistered                 // not in the poller: a connection in memory
+)
+
+func isHangup(ev netpoll.IOEvent) bool { return ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 }
+
+// register adds the connection's descriptor to its loop's poller.
+func (c *Conn) register() error {
+	c.interest = reading
+	return c.loop.poller.AddRead(&netpoll.PollAttachment{FD: int(c.fd)}, false)
+}
+
+func (c *Conn) paused() bool { return c.interest == pausedInput }
+
+// setInterest arms or disarms output. While reading is paused, it is armed always.
+func (c *Conn) setInterest() {
+	pa := netpoll.PollAttachment{FD: int(c.fd)}
+	switch {
+	case c.out != nil && c.interest == reading:
+		c.interest = readingAlso
+		c.check(c.loop.poller.ModReadWrite(&pa, false))
+	case c.out == nil && c.interest == readingAlso:
+		c.interest = reading
+		c.check(c.loop.poller.ModRead(&pa, false))
+	}
+}
+
+func (c *Conn) pauseReading() {
+	if c.interest == pausedInput || c.interest == unregistered {
+		return
+	}
+	c.interest = pausedInput
+	c.check(c.loop.poller.Delete(int(c.fd)))
+	c.check(c.loop.poller.AddWrite(&netpoll.PollAttachment{FD: int(c.fd)}, true))
+}
+
+func (c *Conn) resumeReading() {
+	if c.interest != pausedInput || c.eof {
+		return
+	}
+	pa := netpoll.PollAttachment{FD: int(c.fd)}
+	if c.out != nil {
+		c.interest = readingAlso
+		c.check(c.loop.poller.ModReadWrite(&pa, false))
+	} else {
+		c.interest = reading
+		c.check(c.loop.poller.ModRead(&pa, false))
+	}
+}
+
+// check fails the connection when the poller refuses (out of memory, or of its limit of watches).
+func (c *Conn) check(err error) {
+	if err != nil {
+		c.loop.log.Error("poller refused a connection", "error", err)
+		c.fail()
+	}
+}
+
+// waker makes a loop's poller return: an eventfd of our own, level-triggered. gnet's own wake-up is
+// not used, it can be lost when a loop changes hands in the middle of a batch.
+type waker struct{ efd int }
+
+func (w *waker) open(p *netpoll.Poller) (err error) {
+	if w.efd, err = unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC); err != nil {
+		return err
+	}
+	return p.AddRead(&netpoll.PollAttachment{FD: w.efd}, false)
+}
+
+func (w *waker) fd() int { return w.efd }
+
+func (w *waker) wake() {
+	one := [8]byte{1}
+	_, _ = unix.Write(w.efd, one[:])
+}
+
+func (w *waker) reset() {
+	var count [8]byte
+	_, _ = unix.Read(w.efd, count[:])
+}
+
+func (w *waker) close() { _ = unix.Close(w.efd) }

@@ -1,0 +1,164 @@
+//go:build unix
+
+package loop
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
+)
+
+// Options configure a Reactor.
+type Options struct {
+	// Loops is the number of event loops, one goroutine each. It must be positive.
+	Loops int
+	// Logger is told what goes wrong; nil: slog.Default.
+	Logger *slog.Logger
+}
+
+// Reactor is a set of event loops and what they share: the clock and the listeners. Its methods are safe for
+// use by any goroutine.
+type Reactor struct {
+	log      *slog.Logger
+	loops    []*Loop
+	clock    *clock
+	next     atomic.Uint32 // round robin over loops
+	started  atomic.Bool
+	draining atomic.Bool
+	left     chan struct{} // a connection was closed while draining
+}
+
+// New opens the loops' pollers. Nothing runs before Start.
+func New(o Options) (*Reactor, error) {
+	if o.Loops < 1 {
+		return nil, fmt.Errorf("loop: %d loops: at least 1 is needed", o.Loops)
+	}
+	r := &Reactor{log: o.Logger, left: make(chan struct{}, 1)}
+	if r.log == nil {
+		r.log = slog.Default()
+	}
+	logGnet(r.log)
+	for i := range o.Loops {
+		l := newLoop(r, i)
+		var err error
+		if l.poller, err = netpoll.OpenPoller(); err == nil {
+			r.loops = append(r.loops, l)
+			err = l.waker.open(l.poller)
+		}
+		if err != nil {
+			r.Stop()
+			return nil, fmt.Errorf("loop: %w", err)
+		}
+	}
+	r.clock = newClock(r.loops)
+	return r, nil
+}
+
+// Loops returns the loops.
+func (r *Reactor) Loops() []*Loop { return r.loops }
+
+// Start runs the loops, each on a goroutine.
+func (r *Reactor) Start() {
+	if r.started.CompareAndSwap(false, true) {
+		go r.clock.run()
+		for _, l := range r.loops {
+			go l.run()
+		}
+	}
+}
+
+// Listen has the loops accept from ln. newHandler makes the handler of a connection, on the loop that it
+// will belong to. The reactor closes ln when it stops accepting.
+func (r *Reactor) Listen(ln *Listener, newHandler func(*Loop) Handler) {
+	ln.newHandler = newHandler
+	ln.distribute = len(ln.fds) < len(r.loops)
+	for i, fd := range ln.fds {
+		l := r.loops[i%len(r.loops)]
+		a := &acceptor{loop: l, fd: fd, listener: ln}
+		l.Post(func(any) { a.open() }, nil)
+	}
+}
+
+// Connections is how many connections are open.
+func (r *Reactor) Connections() int {
+	n := int64(0)
+	for _, l := range r.loops {
+		n += l.open.Load()
+	}
+	return int(n)
+}
+
+// Shutdown stops accepting, has every connection finish what it is at, and waits until all are
+// closed or ctx ends; then it stops the loops. The error is ctx's when connections had to be cut off.
+func (r *Reactor) Shutdown(ctx context.Context) error {
+	r.draining.Store(true)
+	for _, l := range r.loops {
+		l.Post(func(any) { l.shutdown() }, nil)
+	}
+	defer r.Stop()
+	// A connection that was accepted on one loop may be on its way to another: look again now and then.
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for !r.drained() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-r.left:
+		case <-again.C:
+		}
+	}
+	return nil
+}
+
+func (r *Reactor) drained() bool {
+	for _, l := range r.loops {
+		if !l.deaf.Load() || !l.tasks.IsEmpty() {
+			return false
+		}
+	}
+	return r.Connections() == 0
+}
+
+// Stop ends the loops and closes all that is open. What was posted and did not run yet does not run.
+func (r *Reactor) Stop() {
+	if !r.started.CompareAndSwap(true, false) {
+		return
+	}
+	r.clock.close()
+	for _, l := range r.loops {
+		l.Post(func(any) { l.stopped = true }, nil)
+	}
+	for _, l := range r.loops {
+		<-l.exited
+	}
+}
+
+// shutdown is the loop's part of Shutdown.
+func (l *Loop) shutdown() {
+	for _, a := range l.listeners {
+		a.accept() // those whose handshake the kernel has completed already
+		a.remove()
+	}
+	l.Each(func(c *Conn) {
+		if c.state == open {
+			c.handler.Shutdown()
+			l.settle()
+		}
+	})
+	l.deaf.Store(true)
+}
+
+// closed takes note of a connection's end.
+func (l *Loop) closed() {
+	l.open.Add(-1)
+	if l.reactor.draining.Load() {
+		select {
+		case l.reactor.left <- struct{}{}:
+		default:
+		}
+	}
+}
