@@ -1,0 +1,49 @@
+package app
+
+// Blocking returns an Application that does what application does, on a goroutine instead of the
+// event loop, so that it may sleep, wait for locks, files and databases, and read a request body
+// that is still on its way. The environ is detached: its views live as long as the request.
+//
+// It works under middleware too: a Body that wraps the one returned here, and so hides it from the server,
+// calls application where its own Next is called.
+func Blocking(application Application) Application {
+	return func(environ *Environ, start StartResponse) Body {
+		// Here and not in the server, which does not see a BlockingBody that middleware has wrapped.
+		environ.Detach()
+		return &BlockingBody{application: application, environ: environ, start: start}
+	}
+}
+
+// BlockingBody is what an Application made by Blocking returns: the call, not made yet.
+type BlockingBody struct {
+	application Application
+	environ     *Environ
+	start       StartResponse
+	body        Body
+}
+
+// Application returns the application to be called on a goroutine.
+func (b *BlockingBody) Application() Application { return b.application }
+
+// Call calls the application, the first time, with the environ and the start that middleware has passed to
+// it, and returns its body, which may be a BlockingBody again. It is for servers, on a goroutine. Close of the
+// BlockingBody closes that body too: a server calls one of the two.
+func (b *BlockingBody) Call() Body {
+	if b.body == nil {
+		if b.body = b.application(b.environ, b.start); b.body == nil {
+			b.body = Empty()
+		}
+	}
+	return b.body
+}
+
+// Next calls the application where nobody has looked for a BlockingBody.
+func (b *BlockingBody) Next() ([]byte, error) { return b.Call().Next() }
+
+// Close closes the application's body, if there is one.
+func (b *BlockingBody) Close() error {
+	if b.body == nil {
+		return nil
+	}
+	return b.body.Close()
+}

@@ -1,0 +1,318 @@
+package app
+
+import (
+	"bytes"
+	"io"
+	"maps"
+	"strconv"
+)
+
+// Environ is one request: the dictionary of PEP 3333, answered from the parsed request without
+// building a dictionary. Keys are the CGI ones (REQUEST_METHOD, PATH_INFO, HTTP_HOST, ...), those that
+// begin with "wsgi.", and the application's own (Set).
+//
+// An Environ belongs to one request and is used by one goroutine at a time. It is reused for another request when
+// this one has ended, unless it was detached.
+type Environ struct {
+	source  Source
+	gateway *Gateway
+	input   Input
+
+	path     []byte // PATH_INFO, once pathSet
+	pathSet  bool
+	detached bool
+	closes   bool           // CloseConnection was called
+	script   string         // SCRIPT_NAME
+	own      map[string]any // what Set and Delete did; deleted{} where a key was removed
+	body     slice          // for Bytes
+	decoded  []byte         // storage behind path where it differs from what was received
+}
+
+// deleted stands in Environ.own for a key that was removed.
+type deleted struct{}
+
+// Reset makes e the environ of another request. It is for servers.
+func (e *Environ) Reset(source Source, input Input, gateway *Gateway) {
+	e.source, e.input, e.gateway = source, input, gateway
+	e.path, e.pathSet, e.detached, e.closes = nil, false, false, false
+	e.script = ""
+	e.own = nil
+	if e.body.used {
+		e.body = slice{}
+	}
+}
+
+// Detach copies what the views of e point to. Slices that e returns from now on live as long as they
+// are referenced, and so does e itself; those that it returned before live as long as they did.
+func (e *Environ) Detach() {
+	if e.detached {
+		return
+	}
+	e.detached = true
+	if len(e.decoded) == 0 {
+		e.pathSet = e.pathSet && e.path == nil
+	}
+	e.source.Detach()
+}
+
+// Detached tells whether Detach was called. It is for servers: a detached environ must not be reused.
+func (e *Environ) Detached() bool { return e.detached }
+
+// CloseConnection has the server close the connection after this response. It is what an application
+// may do instead of sending "Connection: close", which is the server's.
+func (e *Environ) CloseConnection() { e.closes = true }
+
+// ClosesConnection tells whether CloseConnection was called. It is for servers.
+func (e *Environ) ClosesConnection() bool { return e.closes }
+
+// Method is REQUEST_METHOD.
+func (e *Environ) Method() string {
+	if e.own != nil {
+		return e.Get("REQUEST_METHOD")
+	}
+	return e.source.Method()
+}
+
+// Path is PATH_INFO: percent-decoded once, "//" kept. A view.
+func (e *Environ) Path() []byte {
+	if !e.pathSet {
+		e.pathSet = true
+		e.path = e.source.Path()
+		e.decoded = e.decoded[:0]
+		if bytes.IndexByte(e.path, '%') >= 0 {
+			e.decoded = appendPercentDecoded(e.decoded, e.path)
+			e.path = e.decoded
+		}
+	}
+	return e.path
+}
+
+// Query is QUERY_STRING: raw. A view.
+func (e *Environ) Query() []byte {
+	if _, ok := e.own["QUERY_STRING"]; ok {
+		return []byte(e.Get("QUERY_STRING"))
+	}
+	return e.source.Query()
+}
+
+// Header returns the value of the request's header field of that name, in any case; repeated ones are
+// joined as RFC 9110 5.3 says. A view, unless they had to be joined.
+func (e *Environ) Header(name string) (value []byte, ok bool) {
+	if e.own != nil {
+		if v, changed := e.own[environKey([]byte(name))]; changed {
+			s, ok := v.(string)
+			return []byte(s), ok
+		}
+	}
+	return e.field(name, equalFold)
+}
+
+// ContentLength is the length of the request's content in octets, -1 when there is none or it is not known beforehand.
+func (e *Environ) ContentLength() int64 {
+	if v, changed := e.own["CONTENT_LENGTH"]; changed {
+		s, _ := v.(string)
+		if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 {
+			return n
+		}
+		return -1
+	}
+	return e.source.ContentLength()
+}
+
+// Input is wsgi.input.
+func (e *Environ) Input() Input {
+	if in, ok := e.own["wsgi.input"].(Input); ok {
+		return in
+	}
+	return e.input
+}
+
+// Errors is wsgi.errors: where an application writes what the operator should read.
+func (e *Environ) Errors() io.Writer {
+	if w, ok := e.own["wsgi.errors"].(io.Writer); ok {
+		return w
+	}
+	return e.gateway.Errors
+}
+
+// Bytes is app.Bytes with its storage in the environ: the body is good for this request only. A
+// second call in one request allocates.
+func (e *Environ) Bytes(b []byte) Body {
+	if e.body.used {
+		return Bytes(b)
+	}
+	e.body = slice{chunk: b, used: true}
+	return &e.body
+}
+
+// Set gives key a value for the rest of this request, as middleware does for the applications below.
+// PATH_INFO, SCRIPT_NAME and the other CGI keys take strings.
+func (e *Environ) Set(key string, value any) {
+	switch key {
+	case "PATH_INFO":
+		if s, ok := value.(string); ok {
+			delete(e.own, key)
+			// Fresh storage: views that Path returned before may point to the old one.
+			e.decoded = []byte(s)
+			e.path, e.pathSet = e.decoded, true
+			if len(s) == 0 {
+				e.path = nil
+			}
+			return
+		}
+	case "SCRIPT_NAME":
+		if s, ok := value.(string); ok {
+			delete(e.own, key)
+			e.script = s
+			return
+		}
+	}
+	if e.own == nil {
+		e.own = make(map[string]any)
+	}
+	e.own[key] = value
+}
+
+// Delete removes key for the rest of this request.
+func (e *Environ) Delete(key string) { e.Set(key, deleted{}) }
+
+// Get returns the string value of key, "" when it is absent or not a string.
+func (e *Environ) Get(key string) string {
+	s, _ := e.Lookup(key)
+	return s
+}
+
+// Lookup is Get that tells whether key is present and a string.
+func (e *Environ) Lookup(key string) (string, bool) {
+	if e.own != nil {
+		if v, ok := e.own[key]; ok {
+			s, ok := v.(string)
+			return s, ok
+		}
+	}
+	if s, ok := e.text(key); ok {
+		return s, true
+	}
+	s, ok := e.gateway.Extra[key].(string)
+	return s, ok
+}
+
+// Value returns what key stands for: a string, or for wsgi keys what PEP 3333 says (Version, bool,
+// Input, io.Writer, the function FileWrapper).
+func (e *Environ) Value(key string) (any, bool) {
+	if e.own != nil {
+		if v, ok := e.own[key]; ok {
+			_, gone := v.(deleted)
+			return v, !gone
+		}
+	}
+	if s, ok := e.text(key); ok {
+		return s, true
+	}
+	if v, ok := e.object(key); ok {
+		return v, true
+	}
+	v, ok := e.gateway.Extra[key]
+	return v, ok
+}
+
+// All ranges over all keys and their values, in no promised order.
+func (e *Environ) All() func(yield func(string, any) bool) {
+	return func(yield func(string, any) bool) {
+		seen := maps.Clone(e.own)
+		if seen == nil {
+			seen = make(map[string]any)
+		}
+		for key, v := range e.own {
+			if _, gone := v.(deleted); !gone && !yield(key, v) {
+				return
+			}
+		}
+		visit := func(key string) bool {
+			if _, again := seen[key]; again {
+				return true
+			}
+			seen[key] = nil
+			v, ok := e.Value(key)
+			return !ok || yield(key, v)
+		}
+		for _, key := range keys {
+			if !visit(key) {
+				return
+			}
+		}
+		for i := range e.source.Fields() {
+			name, _ := e.source.Field(i)
+			if key := fieldKey(name); key != "" && !visit(key) {
+				return
+			}
+		}
+		for key := range e.gateway.Extra {
+			if !visit(key) {
+				return
+			}
+		}
+	}
+}
+
+// field joins the values of all fields whose name matches.
+func (e *Environ) field(name string, match func(want string, name []byte) bool) (value []byte, ok bool) {
+	joined := false
+	for i := range e.source.Fields() {
+		n, v := e.source.Field(i)
+		if len(n) == 0 || len(n) != len(name) || !match(name, n) {
+			continue
+		}
+		if !ok {
+			value, ok = v, true
+			continue
+		}
+		// Cookie is the one request field that is not a list (RFC 6265 5.4, RFC 9113 8.2.3).
+		separator := ","
+		if len(n) == len("cookie") && equalFold("cookie", n) {
+			separator = "; "
+		}
+		// One copy, at the first repetition: a copy at each would be quadratic in what the client sends.
+		if !joined {
+			value, joined = bytes.Clone(value), true
+		}
+		value = append(append(value, separator...), v...)
+	}
+	return value, ok
+}
+
+func appendPercentDecoded(dst, src []byte) []byte {
+	for i := 0; i < len(src); i++ {
+		c := src[i]
+		if c == '%' && i+2 < len(src) {
+			if hi, lo := unhex(src[i+1]), unhex(src[i+2]); hi|lo < 16 {
+				c = hi<<4 | lo
+				i += 2
+			}
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// unhex is the value of a HEXDIG, 255 for any other octet.
+func unhex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c|0x20 && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10
+	}
+	return 255
+}
+
+func equalFold(want string, name []byte) bool {
+	for i := range len(name) {
+		if a, b := want[i], name[i]; a != b && (a|0x20 != b|0x20 || a|0x20 < 'a' || a|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
