@@ -1,0 +1,134 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/httpparse"
+)
+
+// Version is weir's version.
+const Version = "0.1.0"
+
+// Config configures a Server. The zero value of a field means the default that is named with it; durations
+// and counts that are negative mean "no limit".
+type Config struct {
+	// Application answers the requests. It has no default.
+	Application app.Application
+	// Bind are the addresses to listen at: HOST:PORT, [::]:PORT, unix:PATH, fd://N. Default: 127.0.0.1:8000.
+	Bind []string
+	// Loops is the number of event loops. Default: GOMAXPROCS.
+	Loops int
+	// Accept is how loops come by their connections.
+	Accept Accept
+	// Backlog is the length of the listeners' queues. Default: the system's maximum.
+	Backlog int
+	// SocketMode are the permission bits of Unix sockets. Default: what the umask leaves.
+	SocketMode fs.FileMode
+
+	// ServerHeader is the value of the Server field of responses. Default: "weir". NoServerHeader leaves the field out.
+	ServerHeader   string
+	NoServerHeader bool
+	// Environ are keys that are added to every environ.
+	Environ map[string]any
+	// Errors is wsgi.errors. Default: standard error.
+	Errors *os.File
+	// Logger is told what goes wrong. Default: slog.Default.
+	Logger *slog.Logger
+
+	// Limits bound the parts of a request head, in octets and fields. Default: httpparse.DefaultLimits.
+	Limits *httpparse.Limits
+	// MaxContent is the longest request content that is accepted, in octets. Default: 1 GiB.
+	MaxContent int64
+	// ContentBuffer is up to how many octets of request content are read before the application is called. More than
+	// that streams to the application, which is then run on a goroutine. Default: 64 KiB.
+	ContentBuffer int
+	// MaxBlocking is how many applications may run on goroutines at a time; further ones are answered
+	// with 503. Default: 5000.
+	MaxBlocking int
+
+	// IdleTimeout is how long a connection may be without a request. Default: 75 s.
+	IdleTimeout time.Duration
+	// HeadTimeout is how long a request head may take, from its first octet. Default: 10 s.
+	HeadTimeout time.Duration
+	// ContentTimeout is how long the client may pause inside the content of a request. Default: 30 s.
+	ContentTimeout time.Duration
+	// GracefulTimeout bounds how long running requests are waited for at the end of Serve. Default: 30 s.
+	GracefulTimeout time.Duration
+}
+
+// Accept is how the connections of a TCP address come to the loops.
+type Accept string
+
+// Ways to accept.
+const (
+	// ReusePort has every loop listen on a socket of its own (SO_REUSEPORT): the kernel spreads clients by
+	// a hash of their addresses.
+	ReusePort Accept = "reuseport"
+	// Distribute has one loop accept, and hand connections out in turn. It is what Unix sockets and inherited
+	// descriptors always have.
+	Distribute Accept = "distribute"
+)
+
+// DefaultAccept is what measured better; docs/benchmarks.md has the figures.
+const DefaultAccept = Distribute
+
+// withDefaults fills in defaults, and refuses what makes no sense.
+func (c Config) withDefaults() (Config, error) {
+	if c.Application == nil {
+		return c, fmt.Errorf("server: Config.Application is missing")
+	}
+	if len(c.Bind) == 0 {
+		c.Bind = []string{"127.0.0.1:8000"}
+	}
+	c.Accept = cmp.Or(c.Accept, DefaultAccept)
+	if c.Accept != ReusePort && c.Accept != Distribute {
+		return c, fmt.Errorf("server: Config.Accept is %q, want %q or %q", c.Accept, ReusePort, Distribute)
+	}
+	if c.Loops < 0 {
+		return c, fmt.Errorf("server: Config.Loops is %d, want 1 or more", c.Loops)
+	}
+	if c.Backlog < 0 {
+		return c, fmt.Errorf("server: Config.Backlog is %d, want 1 or more", c.Backlog)
+	}
+	c.Loops = cmp.Or(c.Loops, runtime.GOMAXPROCS(0))
+	c.ServerHeader = cmp.Or(c.ServerHeader, "weir")
+	if app.HasControl(c.ServerHeader) {
+		return c, fmt.Errorf("server: Config.ServerHeader has a control character")
+	}
+	if c.NoServerHeader {
+		c.ServerHeader = ""
+	}
+	if c.Errors == nil {
+		c.Errors = os.Stderr
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Limits == nil {
+		limits := httpparse.DefaultLimits()
+		c.Limits = &limits
+	}
+	c.MaxContent = orDefault(c.MaxContent, 1<<30)
+	c.ContentBuffer = orDefault(c.ContentBuffer, 64<<10)
+	c.MaxBlocking = orDefault(c.MaxBlocking, 5000)
+	c.IdleTimeout = orDefault(c.IdleTimeout, 75*time.Second)
+	c.HeadTimeout = orDefault(c.HeadTimeout, 10*time.Second)
+	c.ContentTimeout = orDefault(c.ContentTimeout, 30*time.Second)
+	c.GracefulTimeout = orDefault(c.GracefulTimeout, 30*time.Second)
+	return c, nil
+}
+
+// orDefault is v, fallback when v is 0, and 0, which means no limit further down, when v is negative.
+func orDefault[T int | int64 | time.Duration](v, fallback T) T {
+	if v == 0 {
+		return fallback
+	}
+	return max(v, 0)
+}

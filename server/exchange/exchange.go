@@ -1,0 +1,396 @@
+// Package exchange runs one request against the contract of package app, whatever the wire that the
+// request came on: the rules of start_response, pulling the body, closing it once, failures, and code that
+// may block.
+//
+// An Exchange has two drivers. On the loop the application is called inline and the wire written to
+// directly. Off the loop, on a goroutine, a mailbox stands in for the wire, and replays what it was given on
+// the loop. The rules are the same code for both.
+package exchange
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// HighWater is how many octets a body on a goroutine may be ahead of its client.
+const HighWater = 64 << 10
+
+// pieceSize bounds what is handed to the wire at once, because a wire copies what the client does not take.
+const pieceSize = 256 << 10
+
+// Config is what all exchanges of a server share.
+type Config struct {
+	Gateway app.Gateway
+	Log     *slog.Logger
+	// MaxBlocking is the number of applications that may run on goroutines at a time; more are
+	// answered with 503.
+	MaxBlocking int
+	blocking    atomic.Int64
+}
+
+// Head is the head of a response, as the wire needs it.
+type Head struct {
+	Status  string
+	Code    int
+	Headers []app.Header
+	// Length is the length of the content in octets, -1 when it is not known.
+	Length int64
+	// NoContent tells that no content follows: the request's method was HEAD, or the status forbids it.
+	NoContent bool
+	// HasLength, HasDate and HasServer tell that Headers has these fields.
+	HasLength, HasDate, HasServer bool
+	// Close tells that the application wants the connection closed after this response.
+	Close bool
+}
+
+// Wire takes one response. Its methods are called on the loop.
+type Wire interface {
+	// Head is called first, once.
+	Head(h *Head)
+	// Chunk passes on a piece of the content, never empty, which the wire does not keep.
+	Chunk(p []byte)
+	// File passes on content from a file, which stays open until Resume or Gone.
+	File(file app.File, offset, n int64)
+	// Flush has what was passed on leave now, instead of at the end of the event.
+	Flush()
+	// Room tells whether the client has room for more. When it has none, the wire calls Resume later.
+	Room() bool
+	// Unsent is how many octets the client has not taken.
+	Unsent() int
+	// Finish is the last call. complete is false when the response was given up after its head.
+	Finish(complete bool)
+}
+
+// phase is how far a response is.
+type phase uint8
+
+const (
+	waiting phase = iota // start_response was not called
+	started              // it was called, nothing is sent
+	sending              // the head is sent
+	ended
+)
+
+var (
+	errNotStarted = errors.New("the application returned without calling start_response")
+	errShort      = errors.New("the body is shorter than the Content-Length that the application declared")
+)
+
+// Exchange is one request and its response. It is reused: Begin starts the next one.
+type Exchange struct {
+	Environ app.Environ
+
+	config *Config
+	wire   Wire
+	exec   app.Executor
+	start  app.StartResponse // bound once: a method value is an allocation
+	write  app.Write
+	mail   *mailbox // not nil on a goroutine
+
+	head    Head
+	body    app.Body
+	chunk   []byte // what is left of the last chunk
+	end     error  // came with the last chunk
+	left    int64  // content still to send; -1: not declared
+	phase   phase
+	isHead  bool // the request's method is HEAD
+	written bool // app.Write was used
+	pulled  bool // Next was called
+	file    bool // the wire is sending the body's file
+	gone    bool
+	excess  bool
+}
+
+// Init makes a zero Exchange ready for use.
+func (x *Exchange) Init(config *Config) {
+	x.config = config
+	x.start = x.startResponse
+	x.write = x.writeChunk
+}
+
+// Begin starts the exchange of a request. exec is the executor of the loop on which it is called.
+func (x *Exchange) Begin(wire Wire, exec app.Executor, source app.Source, input app.Input) {
+	x.wire, x.exec = wire, exec
+	x.mail, x.body, x.chunk, x.end = nil, nil, nil, nil
+	x.head.Headers = x.head.Headers[:0]
+	x.phase = waiting
+	x.isHead = source.Method() == "HEAD"
+	x.written, x.pulled, x.file, x.gone, x.excess = false, false, false, false, false
+	x.Environ.Reset(source, input, &x.config.Gateway)
+}
+
+// Run calls application on the loop. When it returns and the exchange has not ended, the wire calls
+// Resume when there is room, or the exchange goes on by itself on a goroutine.
+func (x *Exchange) Run(application app.Application) {
+	if !x.call(application) {
+		return
+	}
+	if b, ok := x.body.(*app.BlockingBody); ok && x.mail == nil {
+		x.body = nil
+		x.RunBlocking(b.Application())
+		return
+	}
+	x.pull()
+}
+
+// Resume goes on with a response that had no room.
+func (x *Exchange) Resume() {
+	switch {
+	case x.mail != nil:
+		x.mail.resume()
+	case x.file:
+		x.file = false
+		x.left = 0
+		x.finish()
+	case x.phase != ended:
+		x.pull()
+	}
+}
+
+// Gone tells the exchange that the client has left, or the connection was closed.
+func (x *Exchange) Gone() {
+	if x.mail != nil {
+		x.mail.leave()
+		return
+	}
+	if x.phase != ended {
+		x.gone = true
+		x.phase = ended
+		x.closeBody()
+	}
+}
+
+// call calls the application. It is false when that failed, and the exchange has ended.
+func (x *Exchange) call(application app.Application) (ok bool) {
+	defer func() {
+		if !ok {
+			x.fail(panicError(recover()))
+		}
+	}()
+	x.body = application(&x.Environ, x.start)
+	return true
+}
+
+// next asks the body for a chunk.
+func (x *Exchange) next() (chunk []byte, err error) {
+	if x.body == nil {
+		return nil, io.EOF
+	}
+	ok := false
+	defer func() {
+		if !ok {
+			chunk, err = nil, panicError(recover())
+		}
+	}()
+	chunk, err = x.body.Next()
+	ok = true
+	return chunk, err
+}
+
+// closeBody closes the body, if that was not done.
+func (x *Exchange) closeBody() {
+	body := x.body
+	if body == nil {
+		return
+	}
+	x.body = nil
+	defer func() {
+		if v := recover(); v != nil {
+			x.report("application failed in Close", panicError(v))
+		}
+	}()
+	if err := body.Close(); err != nil {
+		x.report("application failed in Close", err)
+	}
+}
+
+// pull passes chunks on until the body ends or the client has no room.
+func (x *Exchange) pull() {
+	for x.wire.Room() {
+		if len(x.chunk) > 0 {
+			piece := x.chunk[:min(len(x.chunk), pieceSize)]
+			x.chunk = x.chunk[len(piece):]
+			if !x.emit(piece) {
+				return
+			}
+			continue
+		}
+		switch {
+		case x.end == io.EOF || x.phase == sending && (x.head.NoContent || x.excess):
+			x.finish()
+			return
+		case x.end != nil:
+			x.fail(x.end)
+			return
+		}
+		if x.pulled || x.written {
+			x.wire.Flush() // the block that was made is not to wait for the next one
+		} else if x.phase == started && x.sendFile() {
+			return
+		}
+		x.pulled = true
+		x.chunk, x.end = x.next()
+		if x.phase == ended { // failed inside
+			return
+		}
+	}
+	if x.mail != nil { // there is room, but nobody who reads
+		x.phase = ended
+		x.closeBody()
+	}
+}
+
+// emit passes on one piece of content. It is false when the exchange has failed.
+func (x *Exchange) emit(p []byte) bool {
+	if x.phase == waiting {
+		x.fail(errNotStarted)
+		return false
+	}
+	if x.phase == started {
+		x.sendHead(-1)
+	}
+	if x.head.NoContent {
+		return true
+	}
+	if x.left >= 0 {
+		if int64(len(p)) > x.left {
+			if !x.excess {
+				x.excess = true
+				x.report("the body is longer than the Content-Length that the application declared", nil)
+			}
+			p = p[:x.left]
+		}
+		x.left -= int64(len(p))
+	}
+	if len(p) > 0 {
+		x.wire.Chunk(p)
+	}
+	return true
+}
+
+// sendHead passes the head on. The length is what the application declared, else the body's when it
+// is known, else fallback.
+func (x *Exchange) sendHead(fallback int64) {
+	x.phase = sending
+	h := &x.head
+	h.Close = x.Environ.ClosesConnection()
+	h.NoContent = x.isHead || h.Code == 204 || h.Code == 304
+	if !h.HasLength {
+		h.Length = fallback
+		if sized, ok := x.body.(app.Sized); ok && !x.written {
+			h.Length = sized.Size()
+		}
+	}
+	x.left = h.Length
+	x.wire.Head(h)
+}
+
+// sendFile leaves the body to the wire when it is a file. It is false when it is not.
+func (x *Exchange) sendFile() bool {
+	f, ok := x.body.(app.Filer)
+	if !ok || x.mail != nil || x.isHead {
+		return false
+	}
+	x.sendHead(-1)
+	n := f.Size()
+	if x.head.NoContent || x.head.Length != n || n == 0 {
+		return false
+	}
+	file, offset := f.File()
+	x.file = true
+	x.wire.File(file, offset, n)
+	return true
+}
+
+// finish ends a response whose body has ended.
+func (x *Exchange) finish() {
+	if x.phase == waiting {
+		x.fail(errNotStarted)
+		return
+	}
+	if x.phase == started {
+		// There was no content, which is a length, unless that of a GET is asked for.
+		if x.isHead {
+			x.sendHead(-1)
+		} else {
+			x.sendHead(0)
+		}
+	}
+	complete := x.left <= 0 || x.head.NoContent
+	if !complete {
+		x.report("response cut short", errShort)
+	}
+	x.phase = ended
+	x.wire.Finish(complete)
+	x.closeBody()
+}
+
+// fail ends the exchange after an error: with a 500 when nothing was sent, else by giving the response up.
+func (x *Exchange) fail(err error) {
+	if x.phase == ended {
+		return
+	}
+	if !errors.Is(err, app.ErrGone) {
+		x.report("application failed", err)
+	}
+	x.chunk = nil
+	if x.phase == sending {
+		x.phase = ended
+		x.wire.Finish(false)
+	} else {
+		x.answer("500 Internal Server Error", nil)
+	}
+	x.closeBody()
+}
+
+// answer ends the exchange with a short text that is its status, and with headers.
+func (x *Exchange) answer(status string, headers []app.Header) {
+	h := &x.head
+	h.Headers = append(append(h.Headers[:0], app.Header{Name: "Content-Type", Value: "text/plain; charset=utf-8"}), headers...)
+	code, _ := app.CheckStatus(status)
+	text := status[4:] + "\n"
+	*h = Head{Status: status, Code: code, Headers: h.Headers, Length: int64(len(text)), NoContent: x.isHead}
+	x.phase = ended
+	x.wire.Head(h)
+	if !x.isHead {
+		x.wire.Chunk([]byte(text))
+	}
+	x.wire.Finish(true)
+}
+
+// report logs what the application did wrong.
+func (x *Exchange) report(message string, err error) {
+	args := []any{"method", x.Environ.Get("REQUEST_METHOD"), "path", x.Environ.Get("PATH_INFO")}
+	if err != nil {
+		args = append(args, "error", err)
+	}
+	if p := (*PanicError)(nil); errors.As(err, &p) {
+		args = append(args, "stack", string(p.Stack))
+	}
+	x.config.Log.Error(message, args...)
+}
+
+// PanicError is a panic of the application.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// panicError makes an error of a recovered value. Breaches of the contract are errors already.
+func panicError(v any) error {
+	switch v := v.(type) {
+	case nil:
+		return errors.New("the application ended its goroutine")
+	case *app.StartResponseError:
+		return v
+	}
+	return &PanicError{v, debug.Stack()}
+}

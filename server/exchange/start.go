@@ -1,0 +1,85 @@
+package exchange
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// startResponse is the StartResponse that applications are given. It runs where the application runs.
+func (x *Exchange) startResponse(status string, headers []app.Header, cause ...error) app.Write {
+	switch {
+	case x.phase == waiting:
+	case x.phase == ended:
+		return x.write // which tells that the client is gone
+	case len(cause) == 0:
+		panic(&app.StartResponseError{Reason: "called a second time without a cause"})
+	case x.phase == sending:
+		panic(&app.StartResponseError{Reason: "called again after the head was sent", Cause: cause[0]})
+	}
+	// That it was called is recorded before the arguments are judged: an application that recovers from the error
+	// has had its one call.
+	x.phase = started
+	h := &x.head
+	code, wrong := app.CheckStatus(status)
+	switch {
+	case wrong != "":
+	case code < 200:
+		wrong = "status is an interim one, which cannot be the answer"
+	default:
+		*h = Head{Status: status, Code: code, Headers: append(h.Headers[:0], headers...)}
+		wrong = h.inspect()
+	}
+	if wrong != "" {
+		h.Headers = h.Headers[:0]
+		panic(&app.StartResponseError{Reason: wrong})
+	}
+	return x.write
+}
+
+// inspect checks the headers, and notes those that concern the server.
+func (h *Head) inspect() (wrong string) {
+	for i := range h.Headers {
+		f := &h.Headers[i]
+		if wrong := app.CheckHeader(*f); wrong != "" {
+			return wrong + ": " + strconv.Quote(f.Name)
+		}
+		switch len(f.Name) {
+		case len("Date"):
+			h.HasDate = h.HasDate || strings.EqualFold(f.Name, "Date")
+		case len("Server"):
+			h.HasServer = h.HasServer || strings.EqualFold(f.Name, "Server")
+		case len("Content-Length"):
+			if strings.EqualFold(f.Name, "Content-Length") {
+				n, err := strconv.ParseUint(f.Value, 10, 63)
+				if err != nil || f.Value[0] == '+' {
+					return "Content-Length is not a number of octets: " + strconv.Quote(f.Value)
+				}
+				if h.HasLength {
+					return "Content-Length is declared twice"
+				}
+				h.HasLength, h.Length = true, int64(n)
+			}
+		}
+	}
+	return ""
+}
+
+// writeChunk is the Write that startResponse returns.
+func (x *Exchange) writeChunk(chunk []byte) (unsent int, err error) {
+	if x.phase == ended || x.gone || x.mail != nil && !x.mail.Room() {
+		return 0, app.ErrGone
+	}
+	x.written = true
+	for len(chunk) > 0 {
+		piece := chunk[:min(len(chunk), pieceSize)]
+		chunk = chunk[len(piece):]
+		x.emit(piece)
+	}
+	if x.phase == started {
+		x.sendHead(-1) // the head leaves with the first write, even of nothing
+	}
+	x.wire.Flush()
+	return x.wire.Unsent(), nil
+}

@@ -1,0 +1,271 @@
+package h1
+
+import (
+	"cmp"
+	"io"
+	"time"
+
+	"github.com/weirhttp/weir/httpparse"
+	"github.com/weirhttp/weir/loop"
+)
+
+// conn is a connection that speaks HTTP/1.1. While it is idle, this struct is all that it costs.
+type conn struct {
+	loop.Conn
+	protocol *Protocol
+	t        *transaction // nil while idle
+	state    state
+	inside   bool // Data is running
+	last     bool // no request is read after this one
+	isClosed bool
+}
+
+// Opened implements loop.Handler.
+func (c *conn) Opened() { c.SetDeadline(c.protocol.config.IdleTimeout) }
+
+// Data implements loop.Handler: it goes through the requests that are in.
+func (c *conn) Data(in []byte) (n int) {
+	c.inside = true
+	for more := true; more; {
+		var m int
+		m, more = c.advance(in[n:])
+		n += m
+	}
+	c.inside = false
+	c.checkEOF()
+	return n
+}
+
+// release has input delivered again.
+func (c *conn) release() {
+	c.Release()
+	c.checkEOF()
+}
+
+// checkEOF acts on the end of the client's sending, once all that it has sent was looked at.
+func (c *conn) checkEOF() {
+	if c.EndOfFile() && c.IsOpen() && !c.Held() {
+		c.EOF()
+	}
+}
+
+// advance does one step with the octets that are in. It returns how many it consumed, and whether there may be more to do.
+func (c *conn) advance(in []byte) (n int, more bool) {
+	switch c.state {
+	case idle, inHead:
+		if len(in) == 0 {
+			return 0, false
+		}
+		return c.readHead(in)
+	case inContent:
+		return c.readContent(in)
+	case streaming, unread:
+		return c.readStream(in)
+	case answering:
+		return 0, false
+	}
+	return len(in), false // closing: nothing is read any more
+}
+
+// readHead parses a head and decides what becomes of its request.
+func (c *conn) readHead(in []byte) (n int, more bool) {
+	t := c.t
+	if t == nil {
+		t = c.protocol.take(c)
+		c.t = t
+	}
+	config := c.protocol.config
+	n, err := t.request.Parse(in, &config.Limits)
+	if err == httpparse.NeedMore {
+		switch {
+		case n == len(in): // empty lines only
+			c.rest()
+		case c.state == idle:
+			c.move(headStarted)
+			c.SetDeadline(config.HeadTimeout)
+		}
+		return n, false
+	}
+	if err != nil {
+		c.refuse(err.(*httpparse.Error).Status(), err.Error())
+		return len(in), false
+	}
+	t.head = in[:n]
+	t.close = !t.request.KeepAlive || c.last
+	m, more := c.begin(in[n:])
+	return n + m, more
+}
+
+// rest is the state between two requests.
+func (c *conn) rest() {
+	if c.t != nil {
+		c.protocol.give(c.t)
+		c.t = nil
+	}
+	c.SetDeadline(c.protocol.config.IdleTimeout)
+}
+
+// run calls the application: the request is complete, or content will stream to it. content is what was read whole.
+func (c *conn) run(content []byte) {
+	t := c.t
+	config := c.protocol.config
+	application := config.Application
+	if t.request.Form == httpparse.AsteriskForm {
+		application = serverWide
+	}
+	if t.stream != nil {
+		t.exchange.Begin(t, c.protocol.executor, t, t.stream)
+		t.exchange.RunBlocking(application)
+		return
+	}
+	t.memory.Reset(content)
+	t.exchange.Begin(t, c.protocol.executor, t, &t.memory)
+	t.exchange.Run(application)
+	if !t.finished {
+		// The response goes on after this event: what it was called with must not move.
+		t.exchange.Environ.Detach()
+		c.SetDeadline(0)
+		c.Hold()
+	}
+}
+
+// settle is called when a response is written, and decides how the connection goes on.
+func (c *conn) settle() {
+	t := c.t
+	early := c.state == streaming
+	switch {
+	case !t.complete:
+		c.move(connectionClosed)
+		c.drop()
+		c.Abort(loop.ReasonAborted)
+	case t.close || early && !c.canSkip():
+		c.end(loop.ReasonDone, early || !t.request.ConnectionClose && t.request.Minor == 1)
+	case early:
+		c.move(answeredEarly)
+		t.stream.End(errGone)
+		c.SetDeadline(cmp.Or(c.protocol.config.ContentTimeout, unreadWait))
+	default:
+		c.move(answered)
+		c.rest()
+	}
+}
+
+// goesOn is called inside Data after the application was. It tells whether there may be another request to read.
+func (c *conn) goesOn() (more bool) {
+	if t := c.t; t != nil && t.finished {
+		c.settle()
+	}
+	return c.state == idle || c.state == unread
+}
+
+// end closes the connection after what was written.
+func (c *conn) end(reason loop.Reason, linger bool) {
+	c.move(connectionClosed)
+	c.Finish(reason, linger)
+	c.drop()
+}
+
+// drop ends the transaction of a connection that is closing.
+func (c *conn) drop() {
+	t := c.t
+	if t == nil {
+		return
+	}
+	c.t = nil
+	if t.stream != nil {
+		t.stream.End(errGone)
+	}
+	if !t.finished {
+		t.exchange.Gone()
+		return
+	}
+	c.protocol.give(t)
+}
+
+// EOF implements loop.Handler: the client sends no more, but may still read. An answer that it waits for is
+// sent, and closes.
+func (c *conn) EOF() {
+	if c.Held() {
+		return // what it sent before comes first
+	}
+	switch c.state {
+	case idle, unread:
+		c.end(loop.ReasonEOF, false)
+	case inHead, inContent:
+		c.refuse(400, "the connection ended in the middle of the request")
+	case streaming:
+		c.contentFails(400, io.ErrUnexpectedEOF)
+	}
+}
+
+// Drained implements loop.Handler: there is room for more of the answer.
+func (c *conn) Drained() {
+	if t := c.t; t != nil && !t.finished {
+		t.exchange.Resume()
+	}
+}
+
+// Timeout implements loop.Handler.
+func (c *conn) Timeout() {
+	switch c.state {
+	case idle:
+		c.end(loop.ReasonIdle, false)
+	case inHead, inContent:
+		c.refuse(408, "the request took too long")
+	case streaming:
+		c.contentFails(408, errTimeout)
+	case unread:
+		c.end(loop.ReasonTimeout, true)
+	}
+}
+
+// Shutdown implements loop.Handler.
+func (c *conn) Shutdown() {
+	c.last = true
+	switch {
+	case c.t != nil:
+		c.t.close = true
+	case c.state == idle:
+		c.ReadNow() // a request may be there that nobody has looked at
+		if c.state == idle && c.IsOpen() {
+			c.end(loop.ReasonShutdown, true)
+		}
+	}
+}
+
+// Closed implements loop.Handler.
+func (c *conn) Closed(loop.Reason) {
+	c.isClosed = true
+	if c.state != closing {
+		c.move(connectionClosed)
+	}
+	c.drop()
+}
+
+// refuse answers a request that cannot be served, and closes. why is for the client to read.
+func (c *conn) refuse(code int, why string) {
+	b := c.Buffer()
+	status := statusLine(code)
+	b = append(append(append(b, "HTTP/1.1 "...), status...), "\r\n"...)
+	b = append(b, c.protocol.fields()...)
+	b = append(b, "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "...)
+	isHead := c.t != nil && c.t.head != nil && c.t.Method() == "HEAD"
+	text := status[4:] + ": " + why + "\n"
+	b = appendInt(b, int64(len(text)))
+	b = append(b, "\r\n\r\n"...)
+	if !isHead {
+		b = append(b, text...)
+	}
+	c.SetBuffer(b)
+	reason := loop.ReasonProtocol
+	if code == 408 {
+		reason = loop.ReasonTimeout
+	}
+	if c.t != nil {
+		c.t.finished = true // no exchange was begun, or it was told
+	}
+	c.end(reason, true)
+}
+
+// unreadWait is how long content that nobody reads is waited for when there is no ContentTimeout.
+const unreadWait = 30 * time.Second

@@ -1,0 +1,233 @@
+package h1
+
+import (
+	"errors"
+	"io"
+
+	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/httpparse"
+	"github.com/weirhttp/weir/loop"
+	"github.com/weirhttp/weir/server/exchange"
+)
+
+var (
+	errGone    = app.ErrGone
+	errTimeout = errors.New("the client took too long to send its content")
+	errTooLong = errors.New("the content is longer than this server accepts")
+)
+
+// skipMost is how many octets of content that the application did not read are read for it, to keep the
+// connection; with more to come, or not known how many, it is closed.
+const skipMost = 256 << 10
+
+// begin looks at the framing of the content (RFC 9112 6.3) behind a head that was just read, and goes
+// as far as the octets that are in allow.
+func (c *conn) begin(in []byte) (n int, more bool) {
+	t := c.t
+	r := &t.request
+	config := c.protocol.config
+	switch {
+	case r.Form == httpparse.AuthorityForm:
+		c.refuse(501, "CONNECT is for proxies")
+		return len(in), false
+	case r.Expect == httpparse.ExpectOther:
+		c.refuse(417, "the only expectation that can be met is 100-continue")
+		return len(in), false
+	case config.MaxContent > 0 && r.ContentLength > config.MaxContent:
+		c.refuse(413, errTooLong.Error())
+		return len(in), false
+	}
+	t.asked = r.Expect != httpparse.ExpectContinue
+	switch {
+	case r.Chunked:
+	case r.ContentLength <= 0:
+		t.length = r.ContentLength
+		c.move(requestComplete)
+		c.run(nil)
+		return 0, c.goesOn()
+	case r.ContentLength <= int64(config.ContentBuffer):
+		t.length, t.left = r.ContentLength, r.ContentLength
+	default:
+		t.length, t.left = r.ContentLength, r.ContentLength
+		return c.openStream(in)
+	}
+	if r.ContentLength > int64(len(in)) || r.Chunked {
+		c.askFor(in)
+	}
+	c.move(contentMissing)
+	return c.readContent(in)
+}
+
+// askFor sends 100 (Continue) when the client waits for it: nothing of the content is in (RFC 9110 10.1.1).
+func (c *conn) askFor(in []byte) {
+	if t := c.t; !t.asked && len(in) == 0 {
+		c.SetBuffer(append(c.Buffer(), "HTTP/1.1 100 Continue\r\n\r\n"...))
+	}
+	c.t.asked = true
+}
+
+// readContent reads content that the application gets whole.
+func (c *conn) readContent(in []byte) (n int, more bool) {
+	t := c.t
+	if !t.request.Chunked {
+		if int64(len(in)) < t.left {
+			return c.awaitContent(0)
+		}
+		n = int(t.left)
+		t.left = 0
+		c.move(requestComplete)
+		c.run(in[:n:n])
+		return n, c.goesOn()
+	}
+	for n < len(in) {
+		data, m, done, err := t.chunked.Decode(in[n:], &c.protocol.config.Limits)
+		if err != nil {
+			c.refuse(err.(*httpparse.Error).Status(), err.Error())
+			return len(in), false
+		}
+		n += m
+		t.collected = append(t.collected, data...)
+		if done {
+			t.length = int64(len(t.collected))
+			c.move(requestComplete)
+			c.run(t.collected)
+			return n, c.goesOn()
+		}
+		if len(t.collected) > c.protocol.config.ContentBuffer {
+			m, more := c.openStream(in[n:])
+			return n + m, more
+		}
+	}
+	return c.awaitContent(n)
+}
+
+// awaitContent is the end of a step that needs more content.
+func (c *conn) awaitContent(n int) (int, bool) {
+	if !c.t.kept {
+		c.t.kept = true
+		c.t.keepHead()
+	}
+	c.SetDeadline(c.protocol.config.ContentTimeout)
+	return n, false
+}
+
+// openStream calls the application on a goroutine, with content that is still to come.
+func (c *conn) openStream(in []byte) (n int, more bool) {
+	t := c.t
+	t.stream = exchange.NewStream(c.protocol.executor, func() { c.wantContent(t) })
+	c.move(contentStreams)
+	if len(t.collected) > 0 {
+		t.stream.Feed(t.collected)
+		t.received = int64(len(t.collected))
+	}
+	c.run(nil)
+	if t.finished { // no goroutine was to be had
+		c.settle()
+		return 0, c.state == unread
+	}
+	return c.readStream(in)
+}
+
+// wantContent is called on the loop when the application reads, and the stream has little.
+func (c *conn) wantContent(t *transaction) {
+	if c.t != t || c.state != streaming || t.finished {
+		return
+	}
+	c.askFor(nil)
+	c.SetDeadline(c.protocol.config.ContentTimeout)
+	c.release()
+}
+
+// readStream feeds content to the application, or skips it when the answer is written.
+func (c *conn) readStream(in []byte) (n int, more bool) {
+	t := c.t
+	if c.state == streaming && len(in) > 0 {
+		t.asked = true // it is coming unasked
+	}
+	full := false
+	for n < len(in) && !full {
+		data, m, done, err := t.decode(in[n:], &c.protocol.config.Limits)
+		n += m
+		t.received += int64(len(data))
+		if err == nil && c.protocol.config.MaxContent > 0 && t.received > c.protocol.config.MaxContent {
+			err = errTooLong
+		}
+		if err != nil {
+			code := 413
+			if e, ok := err.(*httpparse.Error); ok {
+				code = e.Status()
+			}
+			c.contentFails(code, err)
+			return len(in), false
+		}
+		if len(data) > 0 && c.state == streaming {
+			full = t.stream.Feed(data)
+		}
+		if done {
+			return n, c.contentEnds()
+		}
+		if c.state == unread && t.received > t.skipTo {
+			c.end(loop.ReasonProtocol, true)
+			return len(in), false
+		}
+	}
+	c.SetDeadline(c.protocol.config.ContentTimeout)
+	if full {
+		c.SetDeadline(0)
+		c.Hold()
+	}
+	return n, false
+}
+
+// decode takes content off the front of in.
+func (t *transaction) decode(in []byte, limits *httpparse.Limits) (data []byte, n int, done bool, err error) {
+	if t.request.Chunked {
+		return t.chunked.Decode(in, limits)
+	}
+	n = int(min(t.left, int64(len(in))))
+	t.left -= int64(n)
+	return in[:n], n, t.left == 0, nil
+}
+
+// contentEnds is the end of streaming or unread content. It tells whether there may be another request to read.
+func (c *conn) contentEnds() (more bool) {
+	c.move(contentComplete)
+	if c.state == idle {
+		c.rest()
+		return true
+	}
+	c.t.stream.End(io.EOF)
+	c.SetDeadline(0)
+	c.Hold()
+	return false
+}
+
+// contentFails gives up on content that is cut off, late, too long or malformed, while the application reads
+// it. The client is told why, unless the application has begun to answer.
+func (c *conn) contentFails(code int, err error) {
+	t := c.t
+	if c.state == unread {
+		c.end(loop.ReasonProtocol, true)
+		return
+	}
+	t.stream.End(err)
+	if !t.headSent {
+		t.exchange.Gone()
+		c.refuse(code, err.Error())
+		return
+	}
+	t.close = true
+	c.move(contentComplete)
+	c.SetDeadline(0)
+	c.Hold()
+}
+
+// canSkip tells whether the rest of the content is few enough octets to read them away.
+func (c *conn) canSkip() bool {
+	t := c.t
+	if !t.asked { // the client was not told to send it, and may not
+		return false
+	}
+	t.skipTo = t.received + skipMost
+	return t.request.Chunked || t.left <= skipMost
+}

@@ -1,0 +1,113 @@
+// Package h1 is HTTP/1.1 on a connection (RFC 9112): it reads requests with httpparse, runs them with
+// server/exchange, and writes responses.
+package h1
+
+import (
+	"net"
+	"time"
+
+	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/httpparse"
+	"github.com/weirhttp/weir/loop"
+	"github.com/weirhttp/weir/server/exchange"
+)
+
+// Config is what all connections of a server share. Zero durations mean that there is no limit.
+type Config struct {
+	Application app.Application
+	Exchange    *exchange.Config
+	Limits      httpparse.Limits
+	// Server is the value of the Server field; "" leaves the field out.
+	Server string
+	// ContentBuffer is up to how many octets of content are read before the application is called, so
+	// that it never waits for them on the loop. Longer content streams to the application on a goroutine.
+	ContentBuffer int
+	// MaxContent is the longest content that is accepted, in octets; 0: no limit.
+	MaxContent int64
+	// IdleTimeout bounds how long a connection may be without a request, HeadTimeout how long a
+	// head may take from its first octet, ContentTimeout the time between octets of content.
+	IdleTimeout, HeadTimeout, ContentTimeout time.Duration
+}
+
+// Protocol makes connections. There is one for each loop; its fields are the loop's.
+type Protocol struct {
+	config   *Config
+	loop     *loop.Loop
+	executor app.Executor
+	free     []*transaction // not in use
+	fixed    []byte         // the Server and Date field lines
+	fixedAt  int64          // the second for which fixed is good
+	date     []byte         // the part of fixed that is the Date field line
+}
+
+// maxFree bounds how many transactions a loop keeps for reuse.
+const maxFree = 128
+
+// New returns the protocol of one loop.
+func New(config *Config, l *loop.Loop) *Protocol {
+	return &Protocol{config: config, loop: l, executor: executor{l}, fixedAt: -1}
+}
+
+// NewConn returns the handler of a new connection.
+func (p *Protocol) NewConn() loop.Handler { return &conn{protocol: p} }
+
+// take returns a transaction for a request of c.
+func (p *Protocol) take(c *conn) *transaction {
+	var t *transaction
+	if n := len(p.free); n > 0 {
+		t = p.free[n-1]
+		p.free = p.free[:n-1]
+	} else {
+		t = newTransaction(p.config)
+	}
+	t.c = c
+	return t
+}
+
+// give takes back a transaction. One whose environ was detached is left to whoever may still refer to it.
+func (p *Protocol) give(t *transaction) {
+	if t.exchange.Environ.Detached() || len(p.free) >= maxFree {
+		return
+	}
+	t.reset()
+	p.free = append(p.free, t)
+}
+
+// fields returns the Server and Date field lines, rendered once a second.
+func (p *Protocol) fields() []byte {
+	if second := p.loop.Now() / int64(time.Second); second != p.fixedAt {
+		p.fixedAt = second
+		p.fixed = p.fixed[:0]
+		if p.config.Server != "" {
+			p.fixed = append(append(append(p.fixed, "Server: "...), p.config.Server...), "\r\n"...)
+		}
+		start := len(p.fixed)
+		p.fixed = append(p.fixed, "Date: "...)
+		p.fixed = time.Now().UTC().AppendFormat(p.fixed, "Mon, 02 Jan 2006 15:04:05 GMT")
+		p.fixed = append(p.fixed, "\r\n"...)
+		p.date = p.fixed[start:]
+	}
+	return p.fixed
+}
+
+// executor is a loop as applications see it.
+type executor struct{ loop *loop.Loop }
+
+func (e executor) Post(f func()) { e.loop.Post(call, f) }
+
+func (e executor) After(d time.Duration, f func()) {
+	e.loop.Post(func(any) { e.loop.After(d, f) }, nil)
+}
+
+func call(f any) { f.(func())() }
+
+// local is what SERVER_NAME and SERVER_PORT are at a listener: never empty, on a Unix socket neither.
+func local(ln *loop.Listener) (host string, port int) {
+	if ln.Network() == "unix" {
+		return "localhost", 80
+	}
+	if ip := net.ParseIP(ln.Host()); ip != nil && ip.IsUnspecified() {
+		return "localhost", ln.Port()
+	}
+	return ln.Host(), ln.Port()
+}

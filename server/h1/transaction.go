@@ -1,0 +1,165 @@
+package h1
+
+import (
+	"strings"
+	"unsafe"
+
+	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/httpparse"
+	"github.com/weirhttp/weir/server/exchange"
+)
+
+// transaction is one request and its response. A connection has one from the first octet of the request to
+// the last of the response, and none while it is idle. It is the app.Source of the request.
+type transaction struct {
+	c        *conn
+	request  httpparse.Request
+	exchange exchange.Exchange
+
+	head     []byte // that the request's spans refer to: a view, or own
+	own      []byte // storage for a copy of the head
+	detached bool   // head and content are copies
+
+	// Content of the request.
+	memory    app.Memory // that was read whole
+	collected []byte     // decoded so far, of chunked content that is read whole
+	chunked   httpparse.Chunked
+	left      int64 // of content with a length: octets still to come
+	length    int64 // content length as the application sees it; -1: not known, or none
+	stream    *exchange.Stream
+	asked     bool  // 100 (Continue) was sent, or need not be
+	kept      bool  // keepHead was called
+	received  int64 // octets of streamed content
+	skipTo    int64 // how far received may go when nobody reads it
+
+	framing  framing
+	headSent bool
+	close    bool // the connection does not persist after this response
+	finished bool // the response is written
+	complete bool // and whole
+}
+
+// framing is how the content of a response is delimited.
+type framing uint8
+
+const (
+	byLength framing = iota // Content-Length, or there is no content
+	byChunks
+	byClose
+)
+
+func newTransaction(config *Config) *transaction {
+	t := &transaction{}
+	t.exchange.Init(config.Exchange)
+	t.reset()
+	return t
+}
+
+func (t *transaction) reset() {
+	t.request.Reset()
+	t.c, t.head, t.detached = nil, nil, false
+	t.collected = t.collected[:0]
+	if cap(t.collected) > 16<<10 {
+		t.collected = nil
+	}
+	t.memory.Reset(nil)
+	t.chunked.Reset()
+	t.left, t.length = 0, -1
+	t.stream, t.asked, t.kept = nil, false, false
+	t.received, t.skipTo = 0, 0
+	t.framing, t.headSent, t.close, t.finished, t.complete = byLength, false, false, false, false
+}
+
+// keepHead copies the head, because its buffer is about to be used for something else.
+func (t *transaction) keepHead() {
+	t.own = append(t.own[:0], t.head...)
+	t.head = t.own
+}
+
+// Detach implements app.Source. The copies are the transaction's own, which is not reused.
+func (t *transaction) Detach() {
+	if t.detached {
+		return
+	}
+	t.detached = true
+	t.keepHead()
+	if content, _ := t.memory.View(); len(content) > 0 {
+		t.memory.Reset(append([]byte(nil), content...))
+	}
+}
+
+// methods are those that need no string of their own.
+var methods = []string{"GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE"}
+
+// Method implements app.Source.
+func (t *transaction) Method() string {
+	m := t.request.Method.Of(t.head)
+	for _, known := range methods {
+		if string(m) == known {
+			return known
+		}
+	}
+	return string(m)
+}
+
+// Target implements app.Source.
+func (t *transaction) Target() []byte { return t.request.Target.Of(t.head) }
+
+// Path implements app.Source. That of an absolute-form without one is "/" (RFC 9110 4.2.3).
+func (t *transaction) Path() []byte {
+	if path := t.request.Path.Of(t.head); len(path) > 0 {
+		return path
+	}
+	return slash
+}
+
+var slash = []byte("/")
+
+// Query implements app.Source.
+func (t *transaction) Query() []byte { return t.request.Query.Of(t.head) }
+
+// protocols are the versions by their minor number, as the client sent it.
+var protocols = [10]string{
+	"HTTP/1.0", "HTTP/1.1", "HTTP/1.2", "HTTP/1.3", "HTTP/1.4", "HTTP/1.5", "HTTP/1.6", "HTTP/1.7", "HTTP/1.8", "HTTP/1.9",
+}
+
+// Protocol implements app.Source.
+func (t *transaction) Protocol() string { return protocols[t.request.ClientMinor] }
+
+// Scheme implements app.Source.
+func (t *transaction) Scheme() string { return "http" }
+
+// Fields implements app.Source.
+func (t *transaction) Fields() int { return len(t.request.Fields) }
+
+// Field implements app.Source. Host gives way to the authority of an absolute-form (RFC 9112 3.2.2), and
+// Transfer-Encoding is no longer true of what the application reads.
+func (t *transaction) Field(i int) (name, value []byte) {
+	f := &t.request.Fields[i]
+	name = f.Name.Of(t.head)
+	switch {
+	case len(name) == len("Transfer-Encoding") && t.request.Chunked && strings.EqualFold(view(name), "Transfer-Encoding"):
+		return nil, nil
+	case t.request.Form == httpparse.AbsoluteForm && len(name) == len("Host") && strings.EqualFold(view(name), "Host"):
+		return name, t.request.Authority.Of(t.head)
+	}
+	return name, f.Value.Of(t.head)
+}
+
+// view is b as a string, for comparisons only: it must not outlive the statement that it is made in.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// ContentLength implements app.Source.
+func (t *transaction) ContentLength() int64 { return t.length }
+
+// Remote implements app.Source.
+func (t *transaction) Remote() (host string, port int) {
+	a := t.c.Remote()
+	if !a.IsValid() {
+		return "", 0
+	}
+	return a.Addr().String(), int(a.Port())
+}
+
+// Local implements app.Source.
+func (t *transaction) Local() (host string, port int) { return local(t.c.Listener()) }

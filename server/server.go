@@ -1,0 +1,206 @@
+// Package server is weir as a library: configuration, listeners, and the life of a server.
+//
+//	server.MakeServer("127.0.0.1", 8000, application).ServeForever()
+//
+// or, with more to say, New(Config{...}) and Serve.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/loop"
+	"github.com/weirhttp/weir/server/exchange"
+	"github.com/weirhttp/weir/server/h1"
+)
+
+// Server serves one application at one or several addresses. Its methods are safe for use by any
+// goroutine.
+type Server struct {
+	config    Config
+	err       error // of the configuration; Serve returns it
+	listeners []*loop.Listener
+
+	mu       sync.Mutex
+	reactor  *loop.Reactor
+	stopping bool
+	stopped  chan struct{} // closed when Shutdown is over
+	done     error         // of Shutdown
+}
+
+// New returns a server, and opens its listeners: clients may connect from now on, and wait until Serve.
+func New(config Config) (*Server, error) {
+	s := prepare(config)
+	if s.err == nil {
+		s.err = s.listen()
+	}
+	return s, s.err
+}
+
+// MakeServer returns a server for one TCP address. What is wrong with it, ServeForever tells.
+func MakeServer(host string, port int, application app.Application) *Server {
+	s, _ := New(Config{
+		Application: application,
+		Bind:        []string{net.JoinHostPort(host, strconv.Itoa(port))},
+	})
+	return s
+}
+
+func prepare(config Config) *Server {
+	s := &Server{stopped: make(chan struct{})}
+	s.config, s.err = config.withDefaults()
+	return s
+}
+
+// listen opens the listeners.
+func (s *Server) listen() error {
+	options := loop.ListenOptions{Backlog: s.config.Backlog, Mode: s.config.SocketMode}
+	if s.config.Accept == ReusePort {
+		options.Sockets = s.config.Loops
+	}
+	for _, address := range s.config.Bind {
+		ln, err := loop.Listen(address, options)
+		if err != nil {
+			s.closeListeners()
+			return err
+		}
+		s.listeners = append(s.listeners, ln)
+	}
+	return nil
+}
+
+func (s *Server) closeListeners() {
+	for _, ln := range s.listeners {
+		ln.Close()
+	}
+	s.listeners = nil
+}
+
+// Addresses are those that the server listens at, as Config.Bind has them, with the port that the system chose in the place of 0.
+func (s *Server) Addresses() []string {
+	var list []string
+	for _, ln := range s.listeners {
+		list = append(list, ln.String())
+	}
+	return list
+}
+
+// Loops is the number of event loops.
+func (s *Server) Loops() int { return s.config.Loops }
+
+// ErrServerClosed is what Serve returns when the server was shut down before.
+var ErrServerClosed = errors.New("server: closed")
+
+// Serve serves until ctx ends or Shutdown is called. Then it stops accepting, finishes the requests that run, for at
+// most Config.GracefulTimeout, and returns nil; an error tells that requests had to be cut off, or that it could not start.
+func (s *Server) Serve(ctx context.Context) error {
+	if s.err != nil {
+		return s.err
+	}
+	if err := s.start(); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		limit := context.Background()
+		if s.config.GracefulTimeout > 0 {
+			var cancel context.CancelFunc
+			limit, cancel = context.WithTimeout(limit, s.config.GracefulTimeout)
+			defer cancel()
+		}
+		return s.Shutdown(limit)
+	case <-s.stopped:
+		return s.done
+	}
+}
+
+// ServeForever serves until the process gets SIGINT or SIGTERM. A second signal ends the process at once.
+func (s *Server) ServeForever() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // back to what the system does with these signals
+	return s.Serve(ctx)
+}
+
+// start runs the loops.
+func (s *Server) start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return ErrServerClosed
+	}
+	if s.reactor != nil {
+		return errors.New("server: Serve was called twice")
+	}
+	reactor, err := loop.New(loop.Options{Loops: s.config.Loops, Logger: s.config.Logger})
+	if err != nil {
+		s.closeListeners()
+		return err
+	}
+	config := s.protocol()
+	protocols := make([]*h1.Protocol, s.config.Loops)
+	for i, l := range reactor.Loops() {
+		protocols[i] = h1.New(config, l)
+	}
+	for _, ln := range s.listeners {
+		reactor.Listen(ln, func(l *loop.Loop) loop.Handler { return protocols[l.Index].NewConn() })
+	}
+	reactor.Start()
+	s.reactor = reactor
+	return nil
+}
+
+// protocol is the part of the configuration that connections need.
+func (s *Server) protocol() *h1.Config {
+	c := &s.config
+	return &h1.Config{
+		Application: c.Application,
+		Exchange: &exchange.Config{
+			Gateway: app.Gateway{
+				Software:    "weir/" + Version,
+				Errors:      c.Errors,
+				Multithread: true, // every loop calls the application
+				Extra:       c.Environ,
+			},
+			Log:         c.Logger,
+			MaxBlocking: c.MaxBlocking,
+		},
+		Limits:         *c.Limits,
+		Server:         c.ServerHeader,
+		ContentBuffer:  c.ContentBuffer,
+		MaxContent:     c.MaxContent,
+		IdleTimeout:    c.IdleTimeout,
+		HeadTimeout:    c.HeadTimeout,
+		ContentTimeout: c.ContentTimeout,
+	}
+}
+
+// Shutdown stops accepting, finishes the requests that run until ctx ends, and ends Serve. The error tells that
+// requests were cut off.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	if s.stopping {
+		s.mu.Unlock()
+		<-s.stopped
+		return s.done
+	}
+	s.stopping = true
+	reactor := s.reactor
+	s.mu.Unlock()
+	defer close(s.stopped)
+	if reactor == nil {
+		s.closeListeners()
+		return nil
+	}
+	if err := reactor.Shutdown(ctx); err != nil {
+		s.done = fmt.Errorf("server: requests were cut off: %w", err)
+	}
+	return s.done
+}
