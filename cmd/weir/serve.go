@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/server"
+)
+
+// serveFlags are what all commands that serve have in common.
+type serveFlags struct {
+	Bind            []string      `short:"b" default:"127.0.0.1:8000" placeholder:"ADDR" sep:"none" help:"Address to listen at: HOST:PORT, [::]:PORT, unix:PATH or fd://N. Repeatable."`
+	Loops           int           `placeholder:"N" help:"Number of event loops (default: the number of CPUs that may be used)."`
+	Accept          string        `enum:"reuseport,distribute" default:"${accept}" help:"How loops come by connections: reuseport or distribute."`
+	Backlog         int           `placeholder:"N" help:"Length of the queue of connections that are not accepted yet (default: the system's maximum)."`
+	SocketMode      string        `placeholder:"OCTAL" help:"Permission bits of Unix sockets, such as 660."`
+	ServerHeader    string        `default:"weir" placeholder:"TEXT" help:"Value of the Server header; empty drops it."`
+	GracefulTimeout time.Duration `default:"30s" help:"How long running requests are waited for at SIGTERM."`
+}
+
+// serve serves application until a signal ends it.
+func (f *serveFlags) serve(what string, application app.Application) error {
+	config, err := f.config()
+	if err != nil {
+		return err
+	}
+	config.Application = application
+	setMaxProcs(slog.Default())
+	s, err := server.New(config)
+	if err != nil {
+		return err
+	}
+	var urls []string
+	for _, address := range s.Addresses() {
+		if !strings.HasPrefix(address, "unix:") {
+			address = "http://" + address
+		}
+		urls = append(urls, address)
+	}
+	fmt.Printf("weir serves %s at %s with %d loops, pid %d\n", what, strings.Join(urls, " and "), s.Loops(), os.Getpid())
+	return s.ServeForever()
+}
+
+// config makes a server.Config of the flags.
+func (f *serveFlags) config() (server.Config, error) {
+	c := server.Config{
+		Bind:            f.Bind,
+		Loops:           f.Loops,
+		Accept:          server.Accept(f.Accept),
+		Backlog:         f.Backlog,
+		ServerHeader:    f.ServerHeader,
+		NoServerHeader:  f.ServerHeader == "",
+		GracefulTimeout: f.GracefulTimeout,
+	}
+	switch {
+	case f.Loops < 0:
+		return c, &usageError{"--loops must be 1 or more"}
+	case f.Backlog < 0:
+		return c, &usageError{"--backlog must be 1 or more"}
+	case app.HasControl(f.ServerHeader):
+		return c, &usageError{"--server-header must not have control characters"}
+	}
+	if f.GracefulTimeout == 0 {
+		c.GracefulTimeout = 1 // nanosecond: 0 would mean the default
+	}
+	if f.SocketMode != "" {
+		mode, err := strconv.ParseUint(f.SocketMode, 8, 9)
+		if err != nil {
+			return c, &usageError{"--socket-mode must be permission bits in octal, such as 660"}
+		}
+		c.SocketMode = os.FileMode(mode)
+	}
+	return c, nil
+}
