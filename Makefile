@@ -1,0 +1,57 @@
+# make run     build bin/weir and serve the demo on 127.0.0.1:8000
+# make build   build bin/weir
+# make test    every test
+# make race    every test under the race detector
+# make fuzz    each fuzz target for FUZZTIME
+# make lint    gofmt, go vet, staticcheck
+# make cross   compile for the other systems
+# make bench   compare with peers (wrk is used where it is installed)
+GO ?= go
+FUZZTIME ?= 12s
+BENCHFLAGS ?=
+TOOLS = $(CURDIR)/.ci/tools
+
+.PHONY: run build test race fuzz lint cross bench clean
+
+run: build
+	bin/weir demo
+
+build:
+	$(GO) build -o bin/weir ./cmd/weir
+
+test:
+	cd bench && $(GO) test ./...
+	$(GO) test ./...
+
+race:
+	$(GO) test -race ./...
+
+# One target at a time: go test takes no more. A line "package target" each.
+fuzz:
+	@grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+	  for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$$dir"/*_test.go | sed 's/func //'); do \
+	    echo "fuzz $$dir $$target"; \
+	    $(GO) test "$$dir" -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) || exit 1; \
+	  done; \
+	done
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	cd bench && $(GO) vet ./...
+	cd $(TOOLS) && $(GO) build -o $(CURDIR)/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck ./...
+	cd bench && ../bin/staticcheck ./...
+
+cross:
+	for system in darwin/arm64 darwin/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 linux/arm64; do \
+	  echo "compile $$system"; \
+	  GOOS=$${system%/*} GOARCH=$${system#*/} $(GO) build ./... || exit 1; \
+	done
+
+bench: build
+	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench --weir ../bin/weir $(BENCHFLAGS)
+
+clean:
+	rm -rf bin bench/bin

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+const (
+	idleWarmUp = 100 // connections, closed again: code and tables that any use touches
+	settle     = 1500 * time.Millisecond
+)
+
+// idleGrowth is the server's resident memory before and with count idle
+// connections.
+func idleGrowth(ctx context.Context, p *process, count int) (before, after int64, err error) {
+	warm, err := openIdle(p.addr, idleWarmUp)
+	if err != nil {
+		return 0, 0, err
+	}
+	closeAll(warm)
+	if err := pause(ctx, settle); err != nil {
+		return 0, 0, err
+	}
+	if before, err = residentBytes(p.cmd.Process.Pid); err != nil {
+		return 0, 0, err
+	}
+
+	h, err := startHolder(ctx, p.addr, count)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer h.stop()
+	if err := h.expect("open", count); err != nil {
+		return 0, 0, err
+	}
+	if err := pause(ctx, settle); err != nil {
+		return 0, 0, err
+	}
+	if after, err = residentBytes(p.cmd.Process.Pid); err != nil {
+		return 0, 0, err
+	}
+	// A server that has closed some holds less than it should.
+	if _, err := io.WriteString(h.stdin, "check\n"); err != nil {
+		return 0, 0, err
+	}
+	return before, after, h.expect("alive", count)
+}
+
+// A holder is the process whose connections are idle: a process of its own,
+// because the runner and the connections share a limit of descriptors.
+type holder struct {
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stdout *bufio.Reader
+	stderr *tail
+}
+
+func startHolder(ctx context.Context, addr string, count int) (*holder, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	h := &holder{stderr: &tail{}}
+	h.cmd = exec.CommandContext(ctx, self, holdCommand, "-addr", addr, "-connections", strconv.Itoa(count))
+	h.cmd.Stderr = h.stderr
+	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if h.stdin, err = h.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	stdout, err := h.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	h.stdout = bufio.NewReader(stdout)
+	return h, h.cmd.Start()
+}
+
+// expect reads the line "word count".
+func (h *holder) expect(word string, count int) error {
+	line, err := h.stdout.ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("holder: %w: %s", err, h.stderr)
+	}
+	if want := fmt.Sprintf("%s %d\n", word, count); line != want {
+		return fmt.Errorf("idle connections: got %q, want %q", line, want)
+	}
+	return nil
+}
+
+func (h *holder) stop() {
+	_ = h.cmd.Process.Kill() // nothing of it is needed any more
+	_ = h.cmd.Wait()
+}
+
+// pause sleeps unless the runner is told to stop.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// path is of the ten characters or more that TechEmpower asks for, and every
+// server answers it with body.
+const (
+	path = "/plaintext"
+	body = "Hello, World!"
+)
+
+// A loadResult is what a load generator saw.
+type loadResult struct {
+	Requests  int64         `json:"requests"`
+	PerSecond float64       `json:"per_second"`
+	P50       time.Duration `json:"p50_ns"`
+	P99       time.Duration `json:"p99_ns"`
+	Problems  []string      `json:"problems,omitempty"` // anything that makes the run worthless
+}
+
+// wrkArgs loads like the case says. wrk's own headers are only Host, and with
+// closing, Connection.
+func wrkArgs(c benchCase, addr, dir string, length time.Duration) []string {
+	args := []string{
+		"-t2", "-c" + strconv.Itoa(c.connections), fmt.Sprintf("-d%.0fs", length.Seconds()), "--latency",
+	}
+	if c.closing {
+		args = append(args, "-H", "Connection: close")
+	}
+	if c.depth > 1 {
+		args = append(args, "-s", dir+"/pipeline.lua")
+	}
+	return append(args, "http://"+addr+path)
+}
+
+func runWrk(ctx context.Context, wrk string, args []string) (*loadResult, error) {
+	out, err := output(ctx, wrk, args)
+	if err != nil {
+		return nil, fmt.Errorf("wrk: %w", err)
+	}
+	return parseWrk(string(out))
+}
+
+// loadArgs loads like the case says with the built-in loader.
+func loadArgs(c benchCase, addr string, length time.Duration) []string {
+	return []string{
+		loadCommand, "-addr", addr, "-connections", strconv.Itoa(c.connections),
+		"-depth", strconv.Itoa(c.depth), "-close=" + strconv.FormatBool(c.closing),
+		"-duration", length.String(),
+	}
+}
+
+// runLoader runs the built-in loader as a process of its own, so that neither
+// its work nor its garbage collection is on the runner's account.
+func runLoader(ctx context.Context, args []string) (*loadResult, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	out, err := output(ctx, self, args)
+	if err != nil {
+		return nil, fmt.Errorf("loader: %w", err)
+	}
+	result := &loadResult{}
+	if err := json.Unmarshal(out, result); err != nil {
+		return nil, fmt.Errorf("loader: %w", err)
+	}
+	return result, nil
+}
+
+// output is the standard output of a child, which dies with the context and
+// with the runner.
+func output(ctx context.Context, name string, args []string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && len(exit.Stderr) > 0 {
+		return nil, fmt.Errorf("%w: %s", err, strings.TrimSpace(string(exit.Stderr)))
+	}
+	return out, err
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// clockTick is the unit of times in /proc/PID/stat: USER_HZ, which is 100 on
+// every architecture that Go supports.
+const clockTick = 10 * time.Millisecond
+
+// cpuTime is the user and system time which all threads of the process have
+// taken so far.
+func cpuTime(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	return parseStat(stat)
+}
+
+// parseStat adds utime and stime, fields 14 and 15 of proc_pid_stat(5). Field
+// 2 is the command in parentheses and may itself hold spaces and parentheses,
+// so counting starts behind the last one.
+func parseStat(stat []byte) (time.Duration, error) {
+	end := bytes.LastIndexByte(stat, ')')
+	if end < 0 {
+		return 0, errors.New("stat: no command")
+	}
+	fields := bytes.Fields(stat[end+1:]) // from field 3
+	if len(fields) < 13 {
+		return 0, errors.New("stat: too few fields")
+	}
+	var ticks int64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseInt(string(field), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("stat: %w", err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * clockTick, nil
+}
+
+// residentBytes is the process's resident memory.
+func residentBytes(pid int) (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	return parseStatus(status)
+}
+
+func parseStatus(status []byte) (int64, error) {
+	for line := range bytes.Lines(status) {
+		value, found := bytes.CutPrefix(line, []byte("VmRSS:"))
+		if !found {
+			continue
+		}
+		fields := bytes.Fields(value)
+		if len(fields) != 2 || string(fields[1]) != "kB" {
+			return 0, fmt.Errorf("status: cannot read %q", line)
+		}
+		kib, err := strconv.ParseInt(string(fields[0]), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("status: %w", err)
+		}
+		return kib << 10, nil
+	}
+	return 0, errors.New("status: no VmRSS")
+}
+
+// raiseDescriptorLimit makes the soft limit the hard one, for this process and
+// those it starts. Go does so for itself, but hands the old limit to children.
+func raiseDescriptorLimit() {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return
+	}
+	limit.Cur = limit.Max
+	_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) // descriptorLimit tells what came of it
+}
+
+func descriptorLimit() int {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return 0
+	}
+	return int(min(limit.Cur, 1<<30))
+}
