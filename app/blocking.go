@@ -22,8 +22,11 @@ type BlockingBody struct {
 	body        Body
 }
 
-// Application returns the application to be called on a goroutine.
-func (b *BlockingBody) Application() Application { return b.application }
+// Application returns Call as an Application, for servers. What it is given does not matter: the environ and the start
+// are those that middleware has passed on.
+func (b *BlockingBody) Application() Application {
+	return func(*Environ, StartResponse) Body { return b.Call() }
+}
 
 // Call calls the application, the first time, with the environ and the start that middleware has passed to
 // it, and returns its body, which may be a BlockingBody again. It is for servers, on a goroutine. Close of the

@@ -14,5 +14,7 @@ func hello(environ *app.Environ, start app.StartResponse) app.Body {
 }
 
 func main() {
-	log.Fatal(server.MakeServer("127.0.0.1", 8000, hello).ServeForever())
+	if err := server.MakeServer("127.0.0.1", 8000, hello).ServeForever(); err != nil {
+		log.Fatal(err)
+	}
 }

@@ -47,6 +47,9 @@ type Head struct {
 	HasLength, HasDate, HasServer bool
 	// Close tells that the application wants the connection closed after this response.
 	Close bool
+	// Repeated tells that Status and Headers are equal to those of the response that this Exchange made
+	// before: what a wire has rendered then is good again.
+	Repeated bool
 }
 
 // Wire takes one response. Its methods are called on the loop.
@@ -118,7 +121,6 @@ func (x *Exchange) Init(config *Config) {
 func (x *Exchange) Begin(wire Wire, exec app.Executor, source app.Source, input app.Input) {
 	x.wire, x.exec = wire, exec
 	x.mail, x.body, x.chunk, x.end = nil, nil, nil, nil
-	x.head.Headers = x.head.Headers[:0]
 	x.phase = waiting
 	x.isHead = source.Method() == "HEAD"
 	x.written, x.pulled, x.file, x.gone, x.excess = false, false, false, false, false

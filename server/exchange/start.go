@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,6 +23,9 @@ func (x *Exchange) startResponse(status string, headers []app.Header, cause ...e
 	// has had its one call.
 	x.phase = started
 	h := &x.head
+	if h.Repeated = h.Status == status && slices.Equal(h.Headers, headers); h.Repeated {
+		return x.write // they were judged then
+	}
 	code, wrong := app.CheckStatus(status)
 	switch {
 	case wrong != "":
@@ -32,7 +36,7 @@ func (x *Exchange) startResponse(status string, headers []app.Header, cause ...e
 		wrong = h.inspect()
 	}
 	if wrong != "" {
-		h.Headers = h.Headers[:0]
+		h.Status = "" // not to be taken for one that was judged
 		panic(&app.StartResponseError{Reason: wrong})
 	}
 	return x.write

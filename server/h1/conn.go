@@ -32,6 +32,9 @@ func (c *conn) Data(in []byte) (n int) {
 		n += m
 	}
 	c.inside = false
+	if c.state == idle {
+		c.rest()
+	}
 	c.checkEOF()
 	return n
 }
@@ -77,10 +80,7 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	config := c.protocol.config
 	n, err := t.request.Parse(in, &config.Limits)
 	if err == httpparse.NeedMore {
-		switch {
-		case n == len(in): // empty lines only
-			c.rest()
-		case c.state == idle:
+		if c.state == idle && n < len(in) { // not empty lines only
 			c.move(headStarted)
 			c.SetDeadline(config.HeadTimeout)
 		}
@@ -96,13 +96,22 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	return n + m, more
 }
 
-// rest is the state between two requests.
+// rest gives back what an idle connection does not need.
 func (c *conn) rest() {
 	if c.t != nil {
 		c.protocol.give(c.t)
 		c.t = nil
 	}
 	c.SetDeadline(c.protocol.config.IdleTimeout)
+}
+
+// renew makes the transaction ready for the next request, which may have been read with this one.
+func (c *conn) renew() {
+	if c.t.exchange.Environ.Detached() {
+		c.t = nil
+		return
+	}
+	c.t.reset()
 }
 
 // run calls the application: the request is complete, or content will stream to it. content is what was read whole.
@@ -146,7 +155,10 @@ func (c *conn) settle() {
 		c.SetDeadline(cmp.Or(c.protocol.config.ContentTimeout, unreadWait))
 	default:
 		c.move(answered)
-		c.rest()
+		c.renew()
+		if !c.inside {
+			c.rest()
+		}
 	}
 }
 

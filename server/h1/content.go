@@ -193,7 +193,7 @@ func (t *transaction) decode(in []byte, limits *httpparse.Limits) (data []byte, 
 func (c *conn) contentEnds() (more bool) {
 	c.move(contentComplete)
 	if c.state == idle {
-		c.rest()
+		c.renew()
 		return true
 	}
 	c.t.stream.End(io.EOF)

@@ -69,6 +69,7 @@ func (p *Protocol) give(t *transaction) {
 	if t.exchange.Environ.Detached() || len(p.free) >= maxFree {
 		return
 	}
+	t.c = nil
 	t.reset()
 	p.free = append(p.free, t)
 }

@@ -16,18 +16,43 @@ func (t *transaction) Head(h *exchange.Head) {
 	c := t.c
 	t.headSent = true
 	t.close = t.close || h.Close || c.last
-	b := append(c.Buffer(), "HTTP/1.1 "...)
-	b = append(b, h.Status...)
-	b = append(b, "\r\n"...)
-	fixed := c.protocol.fields()
+	// Most responses of an application have the head of the one before, but for a date that changes once a second.
+	usual := !t.close && t.request.Minor == 1 && h.Length >= 0 && !h.NoContent
+	fields := c.protocol.fields()
+	if usual && h.Repeated && t.rendered.length == h.Length && t.rendered.at == c.protocol.fixedAt {
+		c.SetBuffer(append(c.Buffer(), t.rendered.head...))
+		return
+	}
+	b := c.Buffer()
+	start := len(b)
+	b = t.appendHead(b, h, fields)
+	c.SetBuffer(b)
+	t.rendered.at = -1
+	if usual {
+		t.rendered.head = append(t.rendered.head[:0], b[start:]...)
+		t.rendered.length, t.rendered.at = h.Length, c.protocol.fixedAt
+	}
+}
+
+// rendered is the last head that a transaction has sent.
+type rendered struct {
+	head   []byte
+	length int64 // Head.Length
+	at     int64 // the second of its date; -1: not to be used again
+}
+
+// appendHead renders a head, and decides on the framing.
+func (t *transaction) appendHead(b []byte, h *exchange.Head, fields []byte) []byte {
+	b = append(append(append(b, "HTTP/1.1 "...), h.Status...), "\r\n"...)
+	date := t.c.protocol.date
 	switch {
 	case h.HasDate && h.HasServer:
 	case h.HasDate:
-		b = append(b, fixed[:len(fixed)-len(c.protocol.date)]...)
+		b = append(b, fields[:len(fields)-len(date)]...)
 	case h.HasServer:
-		b = append(b, c.protocol.date...)
+		b = append(b, date...)
 	default:
-		b = append(b, fixed...)
+		b = append(b, fields...)
 	}
 	mayHaveLength := h.Code != 204 // RFC 9110 8.6
 	for i := range h.Headers {
@@ -35,17 +60,13 @@ func (t *transaction) Head(h *exchange.Head) {
 		if h.HasLength && !mayHaveLength && strings.EqualFold(f.Name, "Content-Length") {
 			continue
 		}
-		b = append(b, f.Name...)
-		b = append(b, ": "...)
-		b = append(b, f.Value...)
-		b = append(b, "\r\n"...)
+		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), "\r\n"...)
 	}
 	switch {
 	case h.HasLength || !mayHaveLength:
 	case h.Length >= 0:
 		b = append(b, "Content-Length: "...)
-		b = appendInt(b, h.Length)
-		b = append(b, "\r\n"...)
+		b = append(appendInt(b, h.Length), "\r\n"...)
 	case h.NoContent:
 	case t.request.Minor == 0:
 		t.framing, t.close = byClose, true
@@ -59,7 +80,7 @@ func (t *transaction) Head(h *exchange.Head) {
 	case t.request.Minor == 0:
 		b = append(b, "Connection: keep-alive\r\n"...)
 	}
-	c.SetBuffer(append(b, "\r\n"...))
+	return append(b, "\r\n"...)
 }
 
 // Chunk implements exchange.Wire.

@@ -32,6 +32,7 @@ type transaction struct {
 	received  int64 // octets of streamed content
 	skipTo    int64 // how far received may go when nobody reads it
 
+	rendered rendered
 	framing  framing
 	headSent bool
 	close    bool // the connection does not persist after this response
@@ -55,9 +56,10 @@ func newTransaction(config *Config) *transaction {
 	return t
 }
 
+// reset makes t ready for another request.
 func (t *transaction) reset() {
 	t.request.Reset()
-	t.c, t.head, t.detached = nil, nil, false
+	t.head, t.detached = nil, false
 	t.collected = t.collected[:0]
 	if cap(t.collected) > 16<<10 {
 		t.collected = nil
@@ -88,16 +90,24 @@ func (t *transaction) Detach() {
 	}
 }
 
-// methods are those that need no string of their own.
-var methods = []string{"GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE"}
-
-// Method implements app.Source.
+// Method implements app.Source. The usual ones need no string of their own.
 func (t *transaction) Method() string {
 	m := t.request.Method.Of(t.head)
-	for _, known := range methods {
-		if string(m) == known {
-			return known
-		}
+	switch string(m) {
+	case "GET":
+		return "GET"
+	case "POST":
+		return "POST"
+	case "HEAD":
+		return "HEAD"
+	case "PUT":
+		return "PUT"
+	case "PATCH":
+		return "PATCH"
+	case "DELETE":
+		return "DELETE"
+	case "OPTIONS":
+		return "OPTIONS"
 	}
 	return string(m)
 }
