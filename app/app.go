@@ -21,15 +21,16 @@ type Application func(environ *Environ, start StartResponse) Body
 // order. Nothing is sent at the call; the head leaves with the first non-empty chunk, the first write, or
 // at the end of the body. headers is copied: the caller may reuse the slice.
 //
-// A second call is an error, unless it names the cause for which an earlier response is withdrawn
+// A second call is an error, unless it names the cause, not nil, for which an earlier response is withdrawn
 // (exc_info in the PEP): before the head was sent the new response replaces the old one, after it the
 // response is aborted. Errors are reported as a panic with a *StartResponseError, as the PEP raises;
 // the server answers 500, or aborts the connection when the head is out.
 type StartResponse func(status string, headers []Header, cause ...error) Write
 
-// Write sends a chunk before those of the Body, for code that cannot return one. The chunk is copied.
-// unsent is how many octets of the response the kernel has not taken yet, so that a producer
-// can slow down; err is ErrGone when the client has left.
+// Write sends a chunk before those of the Body, for code that cannot return one. The chunk is copied; an
+// empty one sends the head alone. unsent is how many octets of the response the kernel has not taken yet, so
+// that a producer on a loop can slow down; on a goroutine Write waits for room by itself. err is ErrGone when the
+// client has left.
 type Write func(chunk []byte) (unsent int, err error)
 
 // Header is one field of a response.

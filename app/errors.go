@@ -5,6 +5,10 @@ import "errors"
 // ErrGone is what a write returns when the client has left or the response was aborted.
 var ErrGone = errors.New("app: client is gone")
 
+// ErrAbort, returned by Body.Next or passed to panic, cuts the connection off without an answer and without a
+// line in the log: the application knows why.
+var ErrAbort = errors.New("app: response aborted")
+
 // StartResponseError is a breach of the contract by the application, found when it was made.
 // StartResponse panics with it.
 type StartResponseError struct {

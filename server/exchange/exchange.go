@@ -282,10 +282,13 @@ func (x *Exchange) sendHead(fallback int64) {
 	x.phase = sending
 	h := &x.head
 	h.Close = x.Environ.ClosesConnection()
-	h.NoContent = x.isHead || h.Code == 204 || h.Code == 304
+	empty := h.Code == 204 || h.Code == 304
+	h.NoContent = x.isHead || empty
 	if !h.HasLength {
 		h.Length = fallback
-		if sized, ok := x.body.(app.Sized); ok && !x.written {
+		if empty {
+			h.Length = -1 // of a 304 it would be that of the content which is not sent (RFC 9110 8.6)
+		} else if sized, ok := x.body.(app.Sized); ok && !x.written {
 			h.Length = sized.Size()
 		}
 	}
@@ -338,11 +341,12 @@ func (x *Exchange) fail(err error) {
 	if x.phase == ended {
 		return
 	}
-	if !errors.Is(err, app.ErrGone) {
+	abort := errors.Is(err, app.ErrAbort)
+	if !abort && !errors.Is(err, app.ErrGone) {
 		x.report("application failed", err)
 	}
 	x.chunk = nil
-	if x.phase == sending {
+	if x.phase == sending || abort {
 		x.phase = ended
 		x.wire.Finish(false)
 	} else {
@@ -393,6 +397,10 @@ func panicError(v any) error {
 		return errors.New("the application ended its goroutine")
 	case *app.StartResponseError:
 		return v
+	case error:
+		if errors.Is(v, app.ErrAbort) {
+			return v
+		}
 	}
 	return &PanicError{v, debug.Stack()}
 }

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,14 +11,14 @@ import (
 
 // startResponse is the StartResponse that applications are given. It runs where the application runs.
 func (x *Exchange) startResponse(status string, headers []app.Header, cause ...error) app.Write {
-	switch {
+	switch err := errors.Join(cause...); {
 	case x.phase == waiting:
 	case x.phase == ended:
 		return x.write // which tells that the client is gone
-	case len(cause) == 0:
+	case err == nil:
 		panic(&app.StartResponseError{Reason: "called a second time without a cause"})
 	case x.phase == sending:
-		panic(&app.StartResponseError{Reason: "called again after the head was sent", Cause: cause[0]})
+		panic(&app.StartResponseError{Reason: "called again after the head was sent", Cause: err})
 	}
 	// That it was called is recorded before the arguments are judged: an application that recovers from the error
 	// has had its one call.

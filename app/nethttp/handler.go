@@ -1,0 +1,128 @@
+package nethttp
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"runtime/debug"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// Handler returns a handler of net/http that answers with application. Requests have goroutines of their own there, so
+// that app.Blocking makes no difference. Of the status only the code arrives: net/http writes reason phrases of its
+// own. Deferred answers are not supported yet.
+//
+// wsgi.errors is the ErrorLog of the http.Server, and the standard logger's output without one. SCRIPT_NAME is
+// what http.StripPrefix has taken off.
+func Handler(application app.Application) http.Handler {
+	return &ApplicationHandler{Application: application}
+}
+
+// ApplicationHandler is what Handler returns, with its settings.
+type ApplicationHandler struct {
+	Application app.Application
+	// Failed is told, instead of wsgi.errors, why a request was answered with 500 or cut off, and what was wrong with a
+	// response that could be sent nevertheless. A panic of the application is a *PanicError. http.ErrAbortHandler
+	// is not reported.
+	Failed func(environ *app.Environ, err error)
+}
+
+// ServeHTTP implements http.Handler.
+func (h *ApplicationHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	src := newSource(r)
+	environ := new(app.Environ)
+	environ.Reset(src, input(r), &app.Gateway{
+		Software:    "weir",
+		Errors:      errorLog{r},
+		Multithread: true,
+	})
+	if src.script != "" {
+		environ.Set("SCRIPT_NAME", src.script)
+	}
+	environ.Set(RequestKey, r)
+
+	res := &response{w: w, environ: environ, head: src.Method() == http.MethodHead, length: -1}
+	err := attempt(func() error { return h.answer(environ, res) })
+	if err == nil || res.gone && errors.Is(err, app.ErrGone) {
+		return
+	}
+	aborted := errors.Is(err, http.ErrAbortHandler)
+	if !aborted {
+		h.failed(environ, err)
+	}
+	if errors.Is(err, errTooLong) {
+		return // the client has what it was promised
+	}
+	if res.sent || aborted {
+		// The one way in which net/http cuts a response off, so that no client takes it for complete.
+		panic(http.ErrAbortHandler)
+	}
+	res.fail()
+}
+
+// answer calls the application and sends its body, which it closes whatever happens.
+func (h *ApplicationHandler) answer(environ *app.Environ, res *response) error {
+	body := h.Application(environ, res.start)
+	for {
+		blocking, ok := body.(*app.BlockingBody)
+		if !ok {
+			break
+		}
+		body = blocking.Call()
+	}
+	if body == nil {
+		body = app.Empty()
+	}
+	defer func() {
+		// It comes too late for the response.
+		if err := attempt(body.Close); err != nil {
+			h.failed(environ, fmt.Errorf("close of the body: %w", err))
+		}
+	}()
+	return res.pull(body)
+}
+
+func (h *ApplicationHandler) failed(environ *app.Environ, err error) {
+	if h.Failed != nil {
+		h.Failed(environ, err)
+		return
+	}
+	fmt.Fprintf(environ.Errors(), "weir: %s %q: %v\n", environ.Method(), environ.Path(), err)
+}
+
+// PanicError is a panic of the application.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.Value, p.Stack) }
+
+// Unwrap returns the value of the panic where it is an error.
+func (p *PanicError) Unwrap() error {
+	err, _ := p.Value.(error)
+	return err
+}
+
+// attempt calls f, and returns a panic as an error.
+func attempt(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &PanicError{v, debug.Stack()}
+		}
+	}()
+	return f()
+}
+
+// errorLog is wsgi.errors under net/http.
+type errorLog struct{ r *http.Request }
+
+func (l errorLog) Write(p []byte) (int, error) {
+	if s, ok := l.r.Context().Value(http.ServerContextKey).(*http.Server); ok && s.ErrorLog != nil {
+		s.ErrorLog.Print(string(p))
+		return len(p), nil
+	}
+	return log.Writer().Write(p)
+}

@@ -1,0 +1,214 @@
+package nethttp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// response sends what an application answers through net/http. It belongs to the goroutine of the request.
+type response struct {
+	w       http.ResponseWriter
+	environ *app.Environ
+	head    bool // the request is HEAD
+
+	started bool
+	code    int // 0 when start was given a status that is wrong
+	headers []app.Header
+	sent    bool  // the head has left
+	length  int64 // Content-Length, -1 without
+	octets  int64 // how much content was sent
+	over    bool  // no more is written
+	gone    bool  // the client has left
+}
+
+// start implements app.StartResponse.
+func (res *response) start(status string, headers []app.Header, cause ...error) app.Write {
+	var why error
+	for _, c := range cause {
+		if c != nil {
+			why = c
+		}
+	}
+	if res.started {
+		if why == nil {
+			panic(&app.StartResponseError{Reason: "called again without a cause"})
+		}
+		if res.sent {
+			panic(&app.StartResponseError{Reason: "called again when the head was sent", Cause: why})
+		}
+	}
+	// Noted before it is checked, so that an application that goes on after the panic does not
+	// pass with a second call.
+	res.started, res.code, res.headers, res.length = true, 0, res.headers[:0], -1
+	code, wrong := app.CheckStatus(status)
+	if wrong == "" && code < 200 {
+		wrong = "status is that of an interim response"
+	}
+	if wrong != "" {
+		panic(&app.StartResponseError{Reason: wrong, Cause: why})
+	}
+	for _, h := range headers {
+		if wrong := app.CheckHeader(h); wrong != "" {
+			panic(&app.StartResponseError{Reason: wrong, Cause: why})
+		}
+		if strings.EqualFold(h.Name, "Content-Length") {
+			n, err := strconv.ParseUint(h.Value, 10, 63)
+			if err != nil || res.length >= 0 {
+				panic(&app.StartResponseError{Reason: "Content-Length is not one decimal number", Cause: why})
+			}
+			res.length = int64(n)
+			continue
+		}
+		res.headers = append(res.headers, h)
+	}
+	res.code = code
+	return res.write
+}
+
+// write implements app.Write.
+func (res *response) write(chunk []byte) (unsent int, err error) {
+	if res.over {
+		return 0, app.ErrGone
+	}
+	if err := res.send(chunk); err != nil {
+		return 0, err
+	}
+	return 0, res.flush()
+}
+
+// errNotStarted is a body that has content, or ends, when start was not called.
+var errNotStarted = &app.StartResponseError{Reason: "not called before the body"}
+
+// sendHead sends the head, once. size is the length of the body where the body knows it, else -1.
+func (res *response) sendHead(size int64) error {
+	switch {
+	case res.sent:
+		return nil
+	case !res.started:
+		return errNotStarted
+	case res.code == 0:
+		return &app.StartResponseError{Reason: "the application went on with a status or a header that was refused"}
+	}
+	res.sent = true
+	header := res.w.Header()
+	// Without the key net/http would guess from the content.
+	header["Content-Type"] = nil
+	for _, h := range res.headers {
+		header.Add(h.Name, h.Value)
+	}
+	if res.length < 0 {
+		res.length = size
+	}
+	if res.length >= 0 && res.code != http.StatusNoContent {
+		header.Set("Content-Length", strconv.FormatInt(res.length, 10))
+	}
+	if res.environ.ClosesConnection() {
+		header.Set("Connection", "close")
+	}
+	res.w.WriteHeader(res.code)
+	return nil
+}
+
+// empty tells whether the response has no content, whatever the body says.
+func (res *response) empty() bool { return res.head || !bodyAllowed(res.code) }
+
+// errTooLong is a body that is longer than the Content-Length of its response.
+var errTooLong = errors.New("content is longer than Content-Length")
+
+// send sends chunk behind the head, what of it is within the Content-Length.
+func (res *response) send(chunk []byte) error {
+	if err := res.sendHead(-1); err != nil {
+		return err
+	}
+	if len(chunk) == 0 || res.empty() {
+		return nil
+	}
+	var excess error
+	if left := res.length - res.octets; res.length >= 0 && int64(len(chunk)) > left {
+		chunk, excess = chunk[:left], errTooLong
+	}
+	if len(chunk) > 0 {
+		res.octets += int64(len(chunk))
+		if _, err := res.w.Write(chunk); err != nil {
+			return res.left()
+		}
+	}
+	return excess
+}
+
+// left notes that the client has left.
+func (res *response) left() error {
+	res.over, res.gone = true, true
+	return app.ErrGone
+}
+
+// flush hands on what was sent. Where the ResponseWriter has no way to do that, there is none.
+func (res *response) flush() error {
+	if res.over {
+		return app.ErrGone
+	}
+	err := http.NewResponseController(res.w).Flush()
+	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return res.left()
+	}
+	return nil
+}
+
+// pull sends the body.
+func (res *response) pull(body app.Body) error {
+	defer func() { res.over = true }()
+	size := int64(-1)
+	sized, isSized := body.(app.Sized)
+	if isSized && !res.sent {
+		size = sized.Size()
+	}
+	for {
+		chunk, err := body.Next()
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if len(chunk) > 0 || err == io.EOF {
+			if e := res.sendHead(size); e != nil {
+				return e
+			}
+			if e := res.send(chunk); e != nil {
+				return e
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return res.end()
+		case len(chunk) == 0:
+		case res.empty():
+			return nil
+		case !isSized:
+			if e := res.flush(); e != nil {
+				return e
+			}
+		}
+	}
+}
+
+// end tells whether the response is complete.
+func (res *response) end() error {
+	if res.length > res.octets && !res.empty() {
+		return fmt.Errorf("content is shorter than Content-Length: %d of %d octets", res.octets, res.length)
+	}
+	return nil
+}
+
+// fail answers in place of the application.
+func (res *response) fail() {
+	res.over = true
+	h := res.w.Header()
+	clear(h)
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	res.w.WriteHeader(http.StatusInternalServerError)
+	_, _ = io.WriteString(res.w, "Internal Server Error\n")
+}
