@@ -64,6 +64,9 @@ func (r *Request) judge(buf []byte, end int) error {
 	return nil
 }
 
+// maxJudged is the longest Host that is remembered, in octets.
+const maxJudged = 64
+
 // judgeHost holds RFC 9112 section 3.2: one Host in HTTP/1.1, never two, and a
 // valid value. A value without a host is valid only when it is empty.
 func (r *Request) judgeHost(buf []byte, end int) error {
@@ -76,7 +79,11 @@ func (r *Request) judgeHost(buf []byte, end int) error {
 	if r.seen&seenRepeatedHost != 0 {
 		return refuse(RepeatedHost, r.second(buf, "host"))
 	}
-	host, bad := hostAndPort(r.Host.Of(buf))
+	value := r.Host.Of(buf)
+	if len(value) > 0 && string(value) == string(r.judged) {
+		return nil // as that of the request before
+	}
+	host, bad := hostAndPort(value)
 	if bad < 0 && host == 0 && r.Host.Len() > 0 {
 		// ":80" matches the grammar, yet RFC 9110 section 4.2.1 has every
 		// recipient reject an http URI with an empty host.
@@ -84,6 +91,9 @@ func (r *Request) judgeHost(buf []byte, end int) error {
 	}
 	if bad >= 0 {
 		return refuse(BadHost, int(r.Host.Start)+bad)
+	}
+	if len(value) <= maxJudged {
+		r.judged = append(r.judged[:0], value...)
 	}
 	return nil
 }

@@ -68,6 +68,7 @@ type Request struct {
 	scanned uint32 // octets before it are known not to end the line (or the method)
 	section uint32 // where the field section starts
 	dropped uint32 // octets of empty lines that the caller has dropped
+	judged  []byte // a copy of the last Host that was valid: most requests repeat it
 }
 
 type phase uint8
@@ -90,9 +91,9 @@ const (
 	seenKeepAlive
 )
 
-// Reset makes r ready for the next request. It keeps the array of Fields.
+// Reset makes r ready for the next request. It keeps the array of Fields, and the last valid Host.
 func (r *Request) Reset() {
-	*r = Request{Fields: r.Fields[:0]}
+	*r = Request{Fields: r.Fields[:0], judged: r.judged}
 }
 
 // Parse reads one request head from the start of buf. After a call that

@@ -116,6 +116,7 @@ func TestReset(t *testing.T) {
 		if len(reused.Fields) == 0 && len(fresh.Fields) == 0 {
 			reused.Fields = fresh.Fields
 		}
+		fresh.judged = reused.judged // the one thing that is kept on purpose
 		if err == nil && !reflect.DeepEqual(reused, fresh) {
 			t.Errorf("%s: got\n%+v\nwant\n%+v", c.name, reused, fresh)
 		}
