@@ -28,6 +28,15 @@ func (s *slice) Next() ([]byte, error) {
 func (s *slice) Close() error { return nil }
 func (s *slice) Size() int64  { return int64(len(s.chunk)) }
 
+// Whole returns the content of a body that Bytes, String, Empty or Environ.Bytes made, and that was not
+// read: a server can send it at once. Such a body needs no Close.
+func Whole(body Body) (content []byte, ok bool) {
+	if s, ok := body.(*slice); ok && !s.done {
+		return s.chunk, true
+	}
+	return nil, false
+}
+
 // Bytes returns a body of one chunk. b must stay unchanged until Close; it may be a view of the
 // request. Environ.Bytes does the same without an allocation.
 func Bytes(b []byte) Body { return &slice{chunk: b} }

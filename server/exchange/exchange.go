@@ -138,7 +138,28 @@ func (x *Exchange) Run(application app.Application) {
 		x.RunBlocking(b.Application())
 		return
 	}
+	if content, ok := app.Whole(x.body); ok && x.sendWhole(content) {
+		return
+	}
 	x.pull()
+}
+
+// sendWhole answers with content that is in memory, which is what most applications return. It is false
+// when there is something about the response that needs the long way.
+func (x *Exchange) sendWhole(content []byte) bool {
+	h := &x.head
+	if x.phase != started || x.isHead || h.HasLength || h.Code == 204 || h.Code == 304 || len(content) > pieceSize {
+		return false
+	}
+	h.Close, h.NoContent, h.Length = x.Environ.ClosesConnection(), false, int64(len(content))
+	x.phase = ended
+	x.body = nil
+	x.wire.Head(h)
+	if len(content) > 0 {
+		x.wire.Chunk(content)
+	}
+	x.wire.Finish(true)
+	return true
 }
 
 // Resume goes on with a response that had no room.

@@ -11,14 +11,11 @@ import (
 
 // startResponse is the StartResponse that applications are given. It runs where the application runs.
 func (x *Exchange) startResponse(status string, headers []app.Header, cause ...error) app.Write {
-	switch err := errors.Join(cause...); {
-	case x.phase == waiting:
-	case x.phase == ended:
-		return x.write // which tells that the client is gone
-	case err == nil:
-		panic(&app.StartResponseError{Reason: "called a second time without a cause"})
-	case x.phase == sending:
-		panic(&app.StartResponseError{Reason: "called again after the head was sent", Cause: err})
+	if x.phase != waiting {
+		if x.phase == ended {
+			return x.write // which tells that the client is gone
+		}
+		x.withdraw(errors.Join(cause...))
 	}
 	// That it was called is recorded before the arguments are judged: an application that recovers from the error
 	// has had its one call.
@@ -41,6 +38,16 @@ func (x *Exchange) startResponse(status string, headers []app.Header, cause ...e
 		panic(&app.StartResponseError{Reason: wrong})
 	}
 	return x.write
+}
+
+// withdraw is the second call of start_response: it needs a cause, and must come before the head is sent.
+func (x *Exchange) withdraw(cause error) {
+	if cause == nil {
+		panic(&app.StartResponseError{Reason: "called a second time without a cause"})
+	}
+	if x.phase == sending {
+		panic(&app.StartResponseError{Reason: "called again after the head was sent", Cause: cause})
+	}
 }
 
 // inspect checks the headers, and notes those that concern the server.

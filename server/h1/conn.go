@@ -77,6 +77,10 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 		t = c.protocol.take(c)
 		c.t = t
 	}
+	if c.state == idle && t.used {
+		t.reset()
+	}
+	t.used = true
 	config := c.protocol.config
 	n, err := t.request.Parse(in, &config.Limits)
 	if err == httpparse.NeedMore {
@@ -91,6 +95,7 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 		return len(in), false
 	}
 	t.head = in[:n]
+	t.method = method(t.request.Method.Of(in))
 	t.close = !t.request.KeepAlive || c.last
 	m, more := c.begin(in[n:])
 	return n + m, more
@@ -102,16 +107,6 @@ func (c *conn) rest() {
 		c.protocol.give(c.t)
 		c.t = nil
 	}
-	c.SetDeadline(c.protocol.config.IdleTimeout)
-}
-
-// renew makes the transaction ready for the next request, which may have been read with this one.
-func (c *conn) renew() {
-	if c.t.exchange.Environ.Detached() {
-		c.t = nil
-		return
-	}
-	c.t.reset()
 }
 
 // run calls the application: the request is complete, or content will stream to it. content is what was read whole.
@@ -155,8 +150,8 @@ func (c *conn) settle() {
 		c.SetDeadline(cmp.Or(c.protocol.config.ContentTimeout, unreadWait))
 	default:
 		c.move(answered)
-		c.renew()
-		if !c.inside {
+		c.SetDeadline(c.protocol.config.IdleTimeout)
+		if !c.inside || t.exchange.Environ.Detached() {
 			c.rest()
 		}
 	}
@@ -261,7 +256,7 @@ func (c *conn) refuse(code int, why string) {
 	b = append(append(append(b, "HTTP/1.1 "...), status...), "\r\n"...)
 	b = append(b, c.protocol.fields()...)
 	b = append(b, "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "...)
-	isHead := c.t != nil && c.t.head != nil && c.t.Method() == "HEAD"
+	isHead := c.t != nil && c.t.head != nil && c.t.method == "HEAD"
 	text := status[4:] + ": " + why + "\n"
 	b = appendInt(b, int64(len(text)))
 	b = append(b, "\r\n\r\n"...)

@@ -193,7 +193,8 @@ func (t *transaction) decode(in []byte, limits *httpparse.Limits) (data []byte, 
 func (c *conn) contentEnds() (more bool) {
 	c.move(contentComplete)
 	if c.state == idle {
-		c.renew()
+		c.SetDeadline(c.protocol.config.IdleTimeout)
+		c.rest()
 		return true
 	}
 	c.t.stream.End(io.EOF)

@@ -70,7 +70,6 @@ func (p *Protocol) give(t *transaction) {
 		return
 	}
 	t.c = nil
-	t.reset()
 	p.free = append(p.free, t)
 }
 

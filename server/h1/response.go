@@ -20,7 +20,7 @@ func (t *transaction) Head(h *exchange.Head) {
 	usual := !t.close && t.request.Minor == 1 && h.Length >= 0 && !h.NoContent
 	fields := c.protocol.fields()
 	if usual && h.Repeated && t.rendered.length == h.Length && t.rendered.at == c.protocol.fixedAt {
-		c.SetBuffer(append(c.Buffer(), t.rendered.head...))
+		c.Write(t.rendered.head)
 		return
 	}
 	b := c.Buffer()

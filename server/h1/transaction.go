@@ -16,7 +16,9 @@ type transaction struct {
 	request  httpparse.Request
 	exchange exchange.Exchange
 
+	used     bool   // has had a request: reset comes before the next one
 	head     []byte // that the request's spans refer to: a view, or own
+	method   string
 	own      []byte // storage for a copy of the head
 	detached bool   // head and content are copies
 
@@ -59,10 +61,12 @@ func newTransaction(config *Config) *transaction {
 // reset makes t ready for another request.
 func (t *transaction) reset() {
 	t.request.Reset()
-	t.head, t.detached = nil, false
-	t.collected = t.collected[:0]
-	if cap(t.collected) > 16<<10 {
-		t.collected = nil
+	t.used, t.head, t.detached = false, nil, false
+	if len(t.collected) > 0 {
+		t.collected = t.collected[:0]
+		if cap(t.collected) > 16<<10 {
+			t.collected = nil
+		}
 	}
 	t.memory.Reset(nil)
 	t.chunked.Reset()
@@ -90,9 +94,8 @@ func (t *transaction) Detach() {
 	}
 }
 
-// Method implements app.Source. The usual ones need no string of their own.
-func (t *transaction) Method() string {
-	m := t.request.Method.Of(t.head)
+// method is a method as a string. The usual ones need no copy.
+func method(m []byte) string {
 	switch string(m) {
 	case "GET":
 		return "GET"
@@ -111,6 +114,9 @@ func (t *transaction) Method() string {
 	}
 	return string(m)
 }
+
+// Method implements app.Source.
+func (t *transaction) Method() string { return t.method }
 
 // Target implements app.Source.
 func (t *transaction) Target() []byte { return t.request.Target.Of(t.head) }
