@@ -15,12 +15,16 @@ const acceptBudget = 32
 // acceptPause is how long accepting rests when the process or the system is out of descriptors or memory.
 const acceptPause = 100 * time.Millisecond
 
+// acceptLast bounds how often the budget is spent when accepting ends: more than a backlog holds.
+const acceptLast = 128
+
 // acceptor is a listener's socket on one loop.
 type acceptor struct {
 	loop     *Loop
 	fd       int
 	listener *Listener
-	troubled bool // accepting failed, and that was logged
+	troubled bool // accepting failed, and that was logged; until all that waited are accepted
+	resting  bool
 }
 
 // open registers the socket with the loop.
@@ -34,8 +38,11 @@ func (a *acceptor) open() {
 	a.watch()
 }
 
+// discard closes the socket of an acceptor that its loop has not opened.
+func (a *acceptor) discard() { a.listener.close(a.fd) }
+
 func (a *acceptor) watch() {
-	if err := a.loop.poller.AddRead(&netpoll.PollAttachment{FD: a.fd}, false); err != nil {
+	if err := a.loop.poller.AddRead(&netpoll.PollAttachment{FD: a.fd}, edgeTriggered); err != nil {
 		a.loop.log.Error("cannot watch listener", "address", a.listener.String(), "error", err)
 	}
 }
@@ -47,23 +54,31 @@ func (a *acceptor) remove() {
 	a.listener.close(a.fd)
 }
 
-// accept takes connections that are waiting.
-func (a *acceptor) accept() {
+// ready handles a readiness event. An edge-triggered poller does not announce again what the budget left.
+func (a *acceptor) ready() {
+	if a.loop.listeners[a.fd] == a && a.accept() && edgeTriggered {
+		a.loop.Post(func(any) { a.ready() }, nil)
+	}
+}
+
+// accept takes connections that are waiting. It tells whether there may be more.
+func (a *acceptor) accept() (more bool) {
 	for range acceptBudget {
 		fd, remote, err := acceptSocket(a.fd)
 		switch err {
 		case nil:
-			a.troubled = false
 			a.hand(fd, remote)
 		case unix.EAGAIN:
-			return
+			a.troubled = false
+			return false
 		case unix.EINTR, unix.ECONNABORTED, unix.EPROTO:
 			// the client was quicker
 		default:
 			a.rest(err)
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // rest pauses accepting: out of descriptors or memory, the listener stays readable and the loop would spin.
@@ -72,29 +87,55 @@ func (a *acceptor) rest(err error) {
 		a.troubled = true
 		a.loop.log.Error("accept failed, trying again until it works", "address", a.listener.String(), "error", err)
 	}
+	if a.resting {
+		return
+	}
+	a.resting = true
 	if err := a.loop.poller.Delete(a.fd); err != nil {
 		a.loop.log.Error("cannot pause listener", "address", a.listener.String(), "error", err)
 	}
 	a.loop.After(acceptPause, func() {
+		a.resting = false
 		if a.loop.listeners[a.fd] == a {
 			a.watch()
+			if edgeTriggered {
+				a.ready()
+			}
 		}
 	})
 }
 
-// hand gives a new socket to its loop.
+// hand gives a new socket to its loop. It is counted from here on, so that Shutdown waits for it.
 func (a *acceptor) hand(fd int, remote address) {
-	r := a.loop.reactor
-	if !a.listener.distribute {
-		a.loop.adopt(fd, remote, a.listener)
-		return
+	l := a.loop
+	if r := l.reactor; a.listener.distribute {
+		l = r.loops[r.next.Add(1)%uint32(len(r.loops))]
 	}
-	l := r.loops[int(r.next.Add(1))%len(r.loops)]
+	l.open.Add(1)
 	if l == a.loop {
 		l.adopt(fd, remote, a.listener)
 		return
 	}
-	l.Post(func(any) { l.adopt(fd, remote, a.listener) }, nil)
+	l.Post(arrive, &arrival{l, fd, remote, a.listener})
+}
+
+// arrival is a socket on its way from the loop that accepted it to the one that it will belong to.
+type arrival struct {
+	loop     *Loop
+	fd       int
+	remote   address
+	listener *Listener
+}
+
+func arrive(p any) {
+	a := p.(*arrival)
+	a.loop.adopt(a.fd, a.remote, a.listener)
+}
+
+// discard closes a socket whose loop has ended.
+func (a *arrival) discard() {
+	closeSocket(a.fd)
+	a.loop.open.Add(-1)
 }
 
 // adopt makes a connection of an accepted socket.
@@ -106,9 +147,9 @@ func (l *Loop) adopt(fd int, remote address, ln *Listener) {
 	if err := c.register(); err != nil {
 		l.log.Error("cannot watch connection", "error", err)
 		closeSocket(fd)
+		l.closed()
 		return
 	}
-	l.open.Add(1)
 	l.conns.set(fd, c)
 	h.Opened()
 	if l.deaf.Load() && c.state == open {

@@ -51,7 +51,7 @@ func (c *Conn) Finish(reason Reason, linger bool) {
 	c.reason, c.linger = reason, linger
 	c.Flush()
 	if c.out != nil {
-		c.SetDeadline(stallTimeout)
+		c.setDeadline(stallTimeout)
 		c.pauseReading()
 		return
 	}
@@ -69,7 +69,7 @@ func (c *Conn) finish() {
 	}
 	c.state = lingering
 	c.shutdownWrite()
-	c.SetDeadline(lingerTimeout)
+	c.setDeadline(lingerTimeout)
 	c.resumeReading()
 }
 
@@ -105,10 +105,7 @@ func (c *Conn) close(reason Reason) {
 	} else {
 		c.memory.closed = true
 	}
-	if c.in != nil {
-		c.in.free()
-		c.in = nil
-	}
+	c.in = nil // not freed: Data may be running with a view of it
 	if c.out != nil {
 		c.out.free()
 		c.out = nil

@@ -101,7 +101,15 @@ func (c *Conn) EndOfFile() bool { return c.eof }
 // SetDeadline has Timeout called when d has passed, unless it is set anew before. d == 0: never.
 //
 // Moving a deadline ahead costs a store: the timer stays where it is in the wheel, and goes on when its time comes.
+//
+// After Finish it does nothing: the time that closing may take is the loop's own affair.
 func (c *Conn) SetDeadline(d time.Duration) {
+	if c.state == open {
+		c.setDeadline(d)
+	}
+}
+
+func (c *Conn) setDeadline(d time.Duration) {
 	if d == 0 {
 		c.deadline = 0
 		return
@@ -128,11 +136,14 @@ func (c *Conn) expire() {
 		return
 	}
 	c.deadline = 0
-	if c.state != open {
+	switch c.state {
+	case open:
+		c.handler.Timeout()
+	case draining:
+		c.close(ReasonStalled)
+	case lingering:
 		c.close(ReasonLingerTimeout)
-		return
 	}
-	c.handler.Timeout()
 }
 
 // Hold stops the delivery of input until Release: a request is being answered. Reading goes on for
@@ -165,7 +176,13 @@ func (c *Conn) ready(ev netpoll.IOEvent) {
 			c.setInterest()
 		}
 	}
+	if c.failed {
+		return // reading would show an end where the error was
+	}
 	if netpoll.IsReadEvent(ev) && c.state != closed {
+		if c.full && c.state == open {
+			c.pauseReading() // until the client takes what it has asked for already
+		}
 		if c.paused() {
 			c.unread = true
 		} else {
@@ -175,7 +192,9 @@ func (c *Conn) ready(ev netpoll.IOEvent) {
 	if c.state == closed {
 		return
 	}
-	if isHangup(ev) {
+	// With input the end is left to read: what was sent before is still there. And the event may be late,
+	// of a connection that had the same descriptor and was closed earlier in the poller's batch.
+	if isHangup(ev) && (c.paused() || !netpoll.IsReadEvent(ev)) {
 		c.close(ReasonReset)
 	}
 }
@@ -184,9 +203,11 @@ func (c *Conn) ready(ev netpoll.IOEvent) {
 func (c *Conn) read() {
 	for {
 		buf := c.loop.turn.in
-		if c.in != nil {
+		switch {
+		case c.state != open: // discarded
+		case c.in != nil:
 			buf = c.in.room()
-		} else if c.held {
+		case c.held:
 			c.in = newInput(holdSize)
 			buf = c.in.room()
 		}
@@ -203,9 +224,7 @@ func (c *Conn) read() {
 			c.endOfFile()
 			return
 		}
-		if c.state != open {
-			c.dropEmptyInput() // draining or lingering: discarded
-		} else {
+		if c.state == open {
 			c.received(buf[:n])
 		}
 		if !edgeTriggered || n < len(buf) || c.state == closed || c.paused() {
@@ -231,10 +250,11 @@ func (c *Conn) received(p []byte) {
 
 // deliver calls Data and keeps what it leaves.
 func (c *Conn) deliver(p []byte) {
+	viewed := c.in // nil: p is in the turn's buffer
 	n := c.handler.Data(p)
 	if c.state != open {
-		if c.in != nil {
-			c.in.free()
+		if viewed != nil {
+			viewed.free()
 			c.in = nil
 		}
 		return
@@ -274,16 +294,18 @@ func (c *Conn) endOfFile() {
 		c.close(c.reason)
 		return
 	}
-	c.pauseReading()
 	if c.state == open {
 		c.handler.EOF()
+	}
+	if c.state != closed {
+		c.pauseReading()
 	}
 }
 
 // ReadNow reads what the client may have sent that was not announced yet. It must not be called from
 // inside Data.
 func (c *Conn) ReadNow() {
-	if c.memory == nil && !c.paused() {
+	if c.memory == nil && c.state == open && !c.paused() {
 		c.read()
 	}
 }

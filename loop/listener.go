@@ -54,9 +54,8 @@ func Listen(address string, o ListenOptions) (*Listener, error) {
 		err = ln.listenTCP(address, o)
 	}
 	if err != nil {
-		for _, fd := range ln.fds {
-			_ = unix.Close(fd)
-		}
+		ln.open.Store(int32(len(ln.fds)))
+		ln.Close()
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
 	}
 	ln.open.Store(int32(len(ln.fds)))
@@ -86,6 +85,9 @@ func (ln *Listener) listenTCP(address string, o ListenOptions) error {
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return fmt.Errorf("port %q is not a number up to 65535", port)
+	}
+	if host == "::" { // gnet would take IPv6 alone
+		host, address = "", ":"+port
 	}
 	options := []socket.Option[int]{
 		// Without it, a restart fails while connections of the last run are in TIME_WAIT.
@@ -169,25 +171,27 @@ func (ln *Listener) listenUnix(path string, o ListenOptions) error {
 	if path == "" {
 		return errors.New("the path is missing")
 	}
+	if longest := len(unix.RawSockaddrUnix{}.Path) - 1; len(path) > longest {
+		return fmt.Errorf("the path is longer than %d octets", longest)
+	}
 	if err := removeStale(path); err != nil {
 		return err
 	}
 	fd, _, err := socket.UnixSocket("unix", path, true, nil, nil)
 	if err != nil {
-		return reason(err)
-	}
-	ln.fds = append(ln.fds, fd)
-	if err := ln.prepare(fd, o.Backlog); err != nil {
 		return err
 	}
+	ln.fds = append(ln.fds, fd)
 	ln.host = path
+	if ln.inode, err = inode(path); err != nil {
+		return err
+	}
 	if o.Mode != 0 {
 		if err := os.Chmod(path, o.Mode); err != nil {
 			return err
 		}
 	}
-	ln.inode, err = inode(path)
-	return err
+	return ln.prepare(fd, o.Backlog)
 }
 
 // removeStale removes the socket file that a server left behind which is gone. A live server's stays,
@@ -231,12 +235,13 @@ func (ln *Listener) Close() {
 
 // close closes one of the sockets; with the last one the file of a Unix socket goes, if it is still ours.
 func (ln *Listener) close(fd int) {
-	_ = unix.Close(fd)
 	if ln.open.Add(-1) == 0 && ln.inode != 0 {
+		// Before the socket is closed: its inode number cannot be another file's yet.
 		if n, err := inode(ln.host); err == nil && n == ln.inode {
 			_ = os.Remove(ln.host)
 		}
 	}
+	_ = unix.Close(fd)
 }
 
 // reason adds what to do to the errors that everybody meets.

@@ -8,6 +8,7 @@ package loop
 import (
 	"log/slog"
 	"math"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +41,7 @@ type Loop struct {
 	conns     table
 	listeners map[int]*acceptor
 	wheel     wheel
-	now       int64 // nanoseconds since epoch, read at the start of each event
+	now       int64 // nanoseconds since epoch at the start of the event, to coarseTime
 	doomed    []*Conn
 	stopped   bool
 
@@ -48,7 +49,8 @@ type Loop struct {
 	tasks  queue.AsyncTaskQueue
 	woken  atomic.Bool
 	waker  waker
-	open   atomic.Int64 // connections, those in memory too; written by the loop
+	open   atomic.Int64 // connections, those in memory and those on their way here too
+	active atomic.Bool  // has had events since the clock looked last
 	deaf   atomic.Bool  // has stopped accepting; written by the loop
 	alarm  atomic.Int64 // when the clock shall post a tick; nanoseconds since epoch
 	exited chan struct{}
@@ -66,8 +68,7 @@ func newTurn() *turn {
 	return &turn{in: make([]byte, readSize), batch: make([]byte, 0, batchSize+4<<10)}
 }
 
-// epoch is the origin of the loops' time. The monotonic clock alone is read for each event; it
-// costs two thirds of time.Now.
+// epoch is the origin of the loops' time.
 var epoch = time.Now()
 
 func newLoop(r *Reactor, index int) *Loop {
@@ -86,7 +87,7 @@ func newLoop(r *Reactor, index int) *Loop {
 	return l
 }
 
-// Now is the time at which the current event began: nanoseconds of the monotonic clock since Epoch.
+// Now is the time at which the current event began, to some 10 ms: nanoseconds of the monotonic clock since Epoch.
 func (l *Loop) Now() int64 { return l.now }
 
 // Epoch is the origin of Now.
@@ -103,7 +104,7 @@ func (l *Loop) run() {
 
 // event handles one readiness event.
 func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
-	l.now = int64(time.Since(epoch))
+	l.now = l.reactor.clock.time(l)
 	if c := l.conns.get(fd); c != nil {
 		c.ready(ev)
 		l.settle()
@@ -117,17 +118,17 @@ func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 		return nil
 	}
 	if a := l.listeners[fd]; a != nil {
-		a.accept()
+		a.ready()
 		l.settle()
 	}
 	return nil
 }
 
 // settle ends an event: output leaves, and connections that failed on the way are closed. Failures
-// wait until here so that no Handler is told of its end in the middle of one of its own calls.
+// wait until here so that no Handler is told of its end in the middle of one of its own calls. What Closed
+// writes to other connections leaves too.
 func (l *Loop) settle() {
-	l.sendBatch()
-	for len(l.doomed) > 0 {
+	for l.sendBatch(); len(l.doomed) > 0; l.sendBatch() {
 		c := l.doomed[len(l.doomed)-1]
 		l.doomed = l.doomed[:len(l.doomed)-1]
 		c.close(ReasonReset)
@@ -181,7 +182,7 @@ func (l *Loop) setAlarm(at int64) {
 
 // After runs f when d has passed, to about the precision of the timer wheel.
 func (l *Loop) After(d time.Duration, f func()) {
-	at := l.wheel.add(&timer{at: l.now + int64(d), f: f})
+	at := l.wheel.add(&timer{at: int64(time.Since(epoch)) + int64(d), f: f})
 	if at < l.alarm.Load() {
 		l.setAlarm(at)
 	}
@@ -196,8 +197,29 @@ func (l *Loop) closeAll() {
 	for _, a := range l.listeners {
 		a.remove()
 	}
-	l.waker.close()
+	l.closeWaker()
 	_ = l.poller.Close()
+}
+
+// closeWaker closes the waker when no Post is about to use it: its descriptor may be another file's a moment
+// later. Who has set woken wakes once; from here on it stays set, and nobody does.
+func (l *Loop) closeWaker() {
+	for !l.woken.CompareAndSwap(false, true) && !l.waker.reset() {
+		runtime.Gosched()
+	}
+	l.waker.close()
+}
+
+// discarder is the parameter of a posted function that owns a descriptor.
+type discarder interface{ discard() }
+
+// discard drops what was posted and did not run. Nobody posts a discarder any more.
+func (l *Loop) discard() {
+	for task := l.tasks.Dequeue(); task != nil; task = l.tasks.Dequeue() {
+		if d, ok := task.Param.(discarder); ok {
+			d.discard()
+		}
+	}
 }
 
 // table finds connections by descriptor. Pages keep it from being copied as it grows, and small on a

@@ -69,12 +69,16 @@ func (c *Conn) SetBuffer(b []byte) {
 // Write sends p behind what was written before. A large p goes to the kernel at once, together with the
 // batch, and is copied only as far as the kernel does not take it.
 func (c *Conn) Write(p []byte) {
+	t := c.loop.turn
+	if t.batchOf == c && len(t.batch)+len(p) < batchSize && len(p) < batchSize/4 {
+		t.batch = append(t.batch, p...)
+		return
+	}
 	if c.out != nil || len(p) < batchSize/4 {
 		c.SetBuffer(append(c.Buffer(), p...))
 		return
 	}
 	batch := c.Buffer()
-	t := c.loop.turn
 	t.batch, t.batchOf = batch[:0], nil
 	c.transmit(batch, p)
 }
@@ -83,7 +87,7 @@ func (c *Conn) Write(p []byte) {
 // SendFile or Write has to wait until Drained. The file must stay open until then. File ends early: the connection fails.
 func (c *Conn) SendFile(file File, offset, n int64) {
 	c.loop.sendBatch()
-	if c.failed || n == 0 {
+	if c.failed || c.state != open || n == 0 {
 		return
 	}
 	if c.out == nil {
@@ -91,7 +95,22 @@ func (c *Conn) SendFile(file File, offset, n int64) {
 	}
 	c.out.file = section{file, offset, n}
 	c.full = true
-	c.setInterest() // the first octets leave with the next event: Drained must not be called from in here
+	c.continueLater() // the first octets leave with the next event: Drained must not be called from in here
+}
+
+// continueLater has drain called although the client's room was not exhausted. A level-triggered registration announces
+// that there is room; an edge-triggered one, as a paused connection's, only when there was none before.
+func (c *Conn) continueLater() {
+	c.setInterest()
+	if edgeTriggered || c.paused() {
+		c.loop.Post(continueDrain, c)
+	}
+}
+
+func continueDrain(p any) {
+	if c := p.(*Conn); c.out != nil && !c.failed {
+		c.drain()
+	}
 }
 
 // Unsent is how many octets the kernel has not taken, not counting the event's batch.
@@ -175,25 +194,33 @@ func (c *Conn) drain() {
 		o.free()
 	}
 	if c.state == draining {
-		c.SetDeadline(stallTimeout)
+		c.setDeadline(stallTimeout)
 		if c.out == nil {
 			c.finish()
 		}
 		return
 	}
-	if c.full && c.Unsent() <= LowWater {
+	// As long as there is a file, nothing can be written behind it.
+	if c.full && c.Unsent() <= LowWater && (c.out == nil || c.out.file.left == 0) {
 		c.full = false
 		c.handler.Drained()
+		if !c.full && !c.held && c.state == open {
+			c.resumeReading()
+		}
 	}
 }
 
 // fileBudget bounds what one connection sends of a file before others have their turn.
-const fileBudget = 1 << 20
+var fileBudget int64 = 1 << 20 // lowered by tests
 
 // drainFile sends what the client takes of the file. It is false when the connection failed.
 func (c *Conn) drainFile() bool {
 	s := &c.out.file
-	for budget := int64(fileBudget); s.left > 0 && budget > 0; {
+	for budget := fileBudget; s.left > 0; {
+		if budget == 0 {
+			c.continueLater()
+			break
+		}
 		n, again, err := c.sendFile(s.file, s.offset, min(s.left, budget))
 		if again {
 			break

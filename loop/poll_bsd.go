@@ -59,17 +59,18 @@ func (c *Conn) resumeReading() {
 type waker struct{ r, w int }
 
 func (w *waker) open(p *netpoll.Poller) error {
+	w.r, w.w = -1, -1
 	var fds [2]int
 	if err := unix.Pipe(fds[:]); err != nil {
 		return err
 	}
+	w.r, w.w = fds[0], fds[1]
 	for _, fd := range fds {
 		unix.CloseOnExec(fd)
 		if err := unix.SetNonblock(fd, true); err != nil {
 			return err
 		}
 	}
-	w.r, w.w = fds[0], fds[1]
 	return p.AddRead(&netpoll.PollAttachment{FD: w.r}, false)
 }
 
@@ -77,11 +78,14 @@ func (w *waker) fd() int { return w.r }
 
 func (w *waker) wake() { _, _ = unix.Write(w.w, []byte{1}) }
 
-func (w *waker) reset() {
+// reset tells whether it was woken.
+func (w *waker) reset() (woken bool) {
 	var buf [64]byte
 	for {
-		if n, err := unix.Read(w.r, buf[:]); n < len(buf) || err != nil {
-			return
+		n, err := unix.Read(w.r, buf[:])
+		woken = woken || n > 0
+		if n < len(buf) || err != nil {
+			return woken
 		}
 	}
 }

@@ -90,9 +90,11 @@ func (w *waker) wake() {
 	_, _ = unix.Write(w.efd, one[:])
 }
 
-func (w *waker) reset() {
+// reset tells whether it was woken.
+func (w *waker) reset() bool {
 	var count [8]byte
-	_, _ = unix.Read(w.efd, count[:])
+	n, _ := unix.Read(w.efd, count[:])
+	return n > 0
 }
 
 func (w *waker) close() { _ = unix.Close(w.efd) }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,9 +28,13 @@ type Reactor struct {
 	loops    []*Loop
 	clock    *clock
 	next     atomic.Uint32 // round robin over loops
-	started  atomic.Bool
 	draining atomic.Bool
 	left     chan struct{} // a connection was closed while draining
+	stopped  chan struct{} // closed when Stop is over
+
+	mu       sync.Mutex
+	started  bool // guarded by mu
+	stopping bool // guarded by mu
 }
 
 // New opens the loops' pollers. Nothing runs before Start.
@@ -37,7 +42,7 @@ func New(o Options) (*Reactor, error) {
 	if o.Loops < 1 {
 		return nil, fmt.Errorf("loop: %d loops: at least 1 is needed", o.Loops)
 	}
-	r := &Reactor{log: o.Logger, left: make(chan struct{}, 1)}
+	r := &Reactor{log: o.Logger, left: make(chan struct{}, 1), stopped: make(chan struct{})}
 	if r.log == nil {
 		r.log = slog.Default()
 	}
@@ -63,7 +68,10 @@ func (r *Reactor) Loops() []*Loop { return r.loops }
 
 // Start runs the loops, each on a goroutine.
 func (r *Reactor) Start() {
-	if r.started.CompareAndSwap(false, true) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.started && !r.stopping {
+		r.started = true
 		go r.clock.run()
 		for _, l := range r.loops {
 			go l.run()
@@ -74,14 +82,22 @@ func (r *Reactor) Start() {
 // Listen has the loops accept from ln. newHandler makes the handler of a connection, on the loop that it
 // will belong to. The reactor closes ln when it stops accepting.
 func (r *Reactor) Listen(ln *Listener, newHandler func(*Loop) Handler) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopping {
+		ln.Close()
+		return
+	}
 	ln.newHandler = newHandler
 	ln.distribute = len(ln.fds) < len(r.loops)
 	for i, fd := range ln.fds {
 		l := r.loops[i%len(r.loops)]
 		a := &acceptor{loop: l, fd: fd, listener: ln}
-		l.Post(func(any) { a.open() }, nil)
+		l.Post(openAcceptor, a)
 	}
 }
+
+func openAcceptor(a any) { a.(*acceptor).open() }
 
 // Connections is how many connections are open.
 func (r *Reactor) Connections() int {
@@ -95,18 +111,26 @@ func (r *Reactor) Connections() int {
 // Shutdown stops accepting, has every connection finish what it is at, and waits until all are
 // closed or ctx ends; then it stops the loops. The error is ctx's when connections had to be cut off.
 func (r *Reactor) Shutdown(ctx context.Context) error {
+	defer r.Stop()
 	r.draining.Store(true)
+	r.mu.Lock()
+	started := r.started
+	r.mu.Unlock()
+	if !started {
+		return nil
+	}
 	for _, l := range r.loops {
 		l.Post(func(any) { l.shutdown() }, nil)
 	}
-	defer r.Stop()
-	// A connection that was accepted on one loop may be on its way to another: look again now and then.
+	// A loop may have become deaf after its last connection was closed: look again now and then.
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for !r.drained() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-r.stopped:
+			return nil
 		case <-r.left:
 		case <-again.C:
 		}
@@ -116,31 +140,51 @@ func (r *Reactor) Shutdown(ctx context.Context) error {
 
 func (r *Reactor) drained() bool {
 	for _, l := range r.loops {
-		if !l.deaf.Load() || !l.tasks.IsEmpty() {
+		if !l.deaf.Load() {
 			return false
 		}
 	}
 	return r.Connections() == 0
 }
 
-// Stop ends the loops and closes all that is open. What was posted and did not run yet does not run.
+// Stop ends the loops and closes all that is open, and waits for it. What was posted and did not run yet does not run.
 func (r *Reactor) Stop() {
-	if !r.started.CompareAndSwap(true, false) {
+	r.mu.Lock()
+	started, stopping := r.started, r.stopping
+	r.stopping = true
+	r.mu.Unlock()
+	if stopping {
+		<-r.stopped
 		return
 	}
-	r.clock.close()
-	for _, l := range r.loops {
-		l.Post(func(any) { l.stopped = true }, nil)
+	defer close(r.stopped)
+	if started {
+		r.clock.close()
 	}
 	for _, l := range r.loops {
-		<-l.exited
+		if started {
+			l.Post(func(any) { l.stopped = true }, nil)
+		} else {
+			l.closeAll()
+		}
+	}
+	for _, l := range r.loops {
+		if started {
+			<-l.exited
+		}
+	}
+	// Only now does no loop hand sockets to another any more.
+	for _, l := range r.loops {
+		l.discard()
 	}
 }
 
 // shutdown is the loop's part of Shutdown.
 func (l *Loop) shutdown() {
 	for _, a := range l.listeners {
-		a.accept() // those whose handshake the kernel has completed already
+		// Those whose handshake the kernel has completed already; closing would reset them.
+		for n := 0; n < acceptLast && a.accept(); n++ {
+		}
 		a.remove()
 	}
 	l.Each(func(c *Conn) {

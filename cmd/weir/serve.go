@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/weirhttp/weir/app"
@@ -42,8 +45,12 @@ func (f *serveFlags) serve(what string, application app.Application) error {
 		}
 		urls = append(urls, address)
 	}
+	// Before the line that says so: who reads it may send a signal at once.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process
 	fmt.Printf("weir serves %s at %s with %d loops, pid %d\n", what, strings.Join(urls, " and "), s.Loops(), os.Getpid())
-	return s.ServeForever()
+	return s.Serve(ctx)
 }
 
 // config makes a server.Config of the flags.

@@ -20,8 +20,16 @@ func (x *Exchange) RunBlocking(application app.Application) {
 	x.wire = x.mail
 	go func() {
 		defer x.config.blocking.Add(-1)
+		defer x.abandon()
 		x.Run(application)
 	}()
+}
+
+// abandon ends an exchange whose application has ended its goroutine (runtime.Goexit).
+func (x *Exchange) abandon() {
+	if x.phase != ended {
+		x.fail(errGoexit)
+	}
 }
 
 // mailbox is the Wire of an exchange on a goroutine: it keeps what it is given, and replays it on
@@ -107,6 +115,7 @@ func (m *mailbox) deliver() {
 	m.mu.Unlock()
 
 	if head {
+		m.x.head.Done = finished
 		m.wire.Head(&m.x.head)
 	}
 	if len(data) > 0 {

@@ -47,6 +47,8 @@ type Head struct {
 	HasLength, HasDate, HasServer bool
 	// Close tells that the application wants the connection closed after this response.
 	Close bool
+	// Done tells that the application has finished: the whole response is there, and it reads no more of the request.
+	Done bool
 	// Repeated tells that Status and Headers are equal to those of the response that this Exchange made
 	// before: what a wire has rendered then is good again.
 	Repeated bool
@@ -75,6 +77,7 @@ type phase uint8
 
 const (
 	waiting phase = iota // start_response was not called
+	refused              // it was called with arguments that cannot be sent (refusal)
 	started              // it was called, nothing is sent
 	sending              // the head is sent
 	ended
@@ -82,6 +85,7 @@ const (
 
 var (
 	errNotStarted = errors.New("the application returned without calling start_response")
+	errGoexit     = errors.New("the application ended its goroutine")
 	errShort      = errors.New("the body is shorter than the Content-Length that the application declared")
 )
 
@@ -108,6 +112,8 @@ type Exchange struct {
 	file    bool // the wire is sending the body's file
 	gone    bool
 	excess  bool
+	refusal error
+	passed  bool // what head says was passed on to the wire
 }
 
 // Init makes a zero Exchange ready for use.
@@ -148,13 +154,14 @@ func (x *Exchange) Run(application app.Application) {
 // when there is something about the response that needs the long way.
 func (x *Exchange) sendWhole(content []byte) bool {
 	h := &x.head
-	if x.phase != started || x.isHead || h.HasLength || h.Code == 204 || h.Code == 304 || len(content) > pieceSize {
+	if x.phase != started || x.isHead || h.HasLength || noContent(h.Code) || len(content) > pieceSize || !x.wire.Room() {
 		return false
 	}
 	h.Close, h.NoContent, h.Length = x.Environ.ClosesConnection(), false, int64(len(content))
 	x.phase = ended
 	x.body = nil
-	x.wire.Head(h)
+	h.Done = true
+	x.passHead()
 	if len(content) > 0 {
 		x.wire.Chunk(content)
 	}
@@ -197,6 +204,13 @@ func (x *Exchange) call(application app.Application) (ok bool) {
 		}
 	}()
 	x.body = application(&x.Environ, x.start)
+	for x.mail != nil { // on a goroutine already
+		b, more := x.body.(*app.BlockingBody)
+		if !more {
+			break
+		}
+		x.body = b.Call()
+	}
 	return true
 }
 
@@ -271,8 +285,7 @@ func (x *Exchange) pull() {
 
 // emit passes on one piece of content. It is false when the exchange has failed.
 func (x *Exchange) emit(p []byte) bool {
-	if x.phase == waiting {
-		x.fail(errNotStarted)
+	if !x.mayAnswer() {
 		return false
 	}
 	if x.phase == started {
@@ -297,13 +310,26 @@ func (x *Exchange) emit(p []byte) bool {
 	return true
 }
 
+// mayAnswer fails the exchange when there is no head to send.
+func (x *Exchange) mayAnswer() bool {
+	switch x.phase {
+	case waiting:
+		x.fail(errNotStarted)
+		return false
+	case refused:
+		x.fail(x.refusal)
+		return false
+	}
+	return true
+}
+
 // sendHead passes the head on. The length is what the application declared, else the body's when it
 // is known, else fallback.
 func (x *Exchange) sendHead(fallback int64) {
 	x.phase = sending
 	h := &x.head
 	h.Close = x.Environ.ClosesConnection()
-	empty := h.Code == 204 || h.Code == 304
+	empty := noContent(h.Code)
 	h.NoContent = x.isHead || empty
 	if !h.HasLength {
 		h.Length = fallback
@@ -311,11 +337,23 @@ func (x *Exchange) sendHead(fallback int64) {
 			h.Length = -1 // of a 304 it would be that of the content which is not sent (RFC 9110 8.6)
 		} else if sized, ok := x.body.(app.Sized); ok && !x.written {
 			h.Length = sized.Size()
+			if x.isHead && h.Length == 0 { // more likely a body that was left out than an empty one
+				h.Length = -1
+			}
 		}
 	}
 	x.left = h.Length
-	x.wire.Head(h)
+	x.passHead()
 }
+
+// passHead passes the head on.
+func (x *Exchange) passHead() {
+	x.wire.Head(&x.head)
+	x.passed = true
+}
+
+// noContent tells whether a status has no content (RFC 9110 15.3.5, 15.3.6, 15.4.5).
+func noContent(code int) bool { return code == 204 || code == 205 || code == 304 }
 
 // sendFile leaves the body to the wire when it is a file. It is false when it is not.
 func (x *Exchange) sendFile() bool {
@@ -336,8 +374,7 @@ func (x *Exchange) sendFile() bool {
 
 // finish ends a response whose body has ended.
 func (x *Exchange) finish() {
-	if x.phase == waiting {
-		x.fail(errNotStarted)
+	if !x.mayAnswer() {
 		return
 	}
 	if x.phase == started {
@@ -383,8 +420,9 @@ func (x *Exchange) answer(status string, headers []app.Header) {
 	code, _ := app.CheckStatus(status)
 	text := status[4:] + "\n"
 	*h = Head{Status: status, Code: code, Headers: h.Headers, Length: int64(len(text)), NoContent: x.isHead}
+	h.Done = true
 	x.phase = ended
-	x.wire.Head(h)
+	x.passHead()
 	if !x.isHead {
 		x.wire.Chunk([]byte(text))
 	}
@@ -415,7 +453,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 func panicError(v any) error {
 	switch v := v.(type) {
 	case nil:
-		return errors.New("the application ended its goroutine")
+		return errGoexit
 	case *app.StartResponseError:
 		return v
 	case error:

@@ -17,13 +17,13 @@ func (x *Exchange) startResponse(status string, headers []app.Header, cause ...e
 		}
 		x.withdraw(errors.Join(cause...))
 	}
-	// That it was called is recorded before the arguments are judged: an application that recovers from the error
-	// has had its one call.
-	x.phase = started
 	h := &x.head
-	if h.Repeated = h.Status == status && slices.Equal(h.Headers, headers); h.Repeated {
+	if h.Code != 0 && h.Status == status && slices.Equal(h.Headers, headers) {
+		h.Repeated, h.Done = x.passed, false
+		x.phase = started
 		return x.write // they were judged then
 	}
+	x.passed = false
 	code, wrong := app.CheckStatus(status)
 	switch {
 	case wrong != "":
@@ -34,9 +34,12 @@ func (x *Exchange) startResponse(status string, headers []app.Header, cause ...e
 		wrong = h.inspect()
 	}
 	if wrong != "" {
-		h.Status = "" // not to be taken for one that was judged
-		panic(&app.StartResponseError{Reason: wrong})
+		// An application that recovers from the error has had its one call.
+		*h = Head{Headers: h.Headers[:0]}
+		x.phase, x.refusal = refused, &app.StartResponseError{Reason: wrong}
+		panic(x.refusal)
 	}
+	x.phase = started
 	return x.write
 }
 

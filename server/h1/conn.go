@@ -59,6 +59,10 @@ func (c *conn) advance(in []byte) (n int, more bool) {
 		if len(in) == 0 {
 			return 0, false
 		}
+		if !c.Room() { // for the answer: the client is to take earlier ones first
+			c.Hold()
+			return 0, false
+		}
 		return c.readHead(in)
 	case inContent:
 		return c.readContent(in)
@@ -84,14 +88,15 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	config := c.protocol.config
 	n, err := t.request.Parse(in, &config.Limits)
 	if err == httpparse.NeedMore {
-		if c.state == idle && n < len(in) { // not empty lines only
+		if c.state == idle && n < len(in) && in[n] != '\r' { // not empty lines only
 			c.move(headStarted)
 			c.SetDeadline(config.HeadTimeout)
 		}
 		return n, false
 	}
 	if err != nil {
-		c.refuse(err.(*httpparse.Error).Status(), err.Error())
+		t.method = method(t.request.Method.Of(in)) // empty when it was not read
+		c.refuseParse(err)
 		return len(in), false
 	}
 	t.head = in[:n]
@@ -142,7 +147,7 @@ func (c *conn) settle() {
 		c.move(connectionClosed)
 		c.drop()
 		c.Abort(loop.ReasonAborted)
-	case t.close || early && !c.canSkip():
+	case t.close || early && !t.canSkip():
 		c.end(loop.ReasonDone, early || !t.request.ConnectionClose && t.request.Minor == 1)
 	case early:
 		c.move(answeredEarly)
@@ -207,8 +212,11 @@ func (c *conn) EOF() {
 
 // Drained implements loop.Handler: there is room for more of the answer.
 func (c *conn) Drained() {
-	if t := c.t; t != nil && !t.finished {
-		t.exchange.Resume()
+	switch {
+	case c.t == nil || c.state == inHead:
+		c.release()
+	case !c.t.finished:
+		c.t.exchange.Resume()
 	}
 }
 
@@ -235,7 +243,7 @@ func (c *conn) Shutdown() {
 	case c.state == idle:
 		c.ReadNow() // a request may be there that nobody has looked at
 		if c.state == idle && c.IsOpen() {
-			c.end(loop.ReasonShutdown, true)
+			c.end(loop.ReasonShutdown, false)
 		}
 	}
 }
@@ -249,6 +257,12 @@ func (c *conn) Closed(loop.Reason) {
 	c.drop()
 }
 
+// refuseParse answers what the parser refuses.
+func (c *conn) refuseParse(err error) {
+	e := err.(*httpparse.Error)
+	c.refuse(e.Status(), e.Kind.String())
+}
+
 // refuse answers a request that cannot be served, and closes. why is for the client to read.
 func (c *conn) refuse(code int, why string) {
 	b := c.Buffer()
@@ -256,7 +270,7 @@ func (c *conn) refuse(code int, why string) {
 	b = append(append(append(b, "HTTP/1.1 "...), status...), "\r\n"...)
 	b = append(b, c.protocol.fields()...)
 	b = append(b, "Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "...)
-	isHead := c.t != nil && c.t.head != nil && c.t.method == "HEAD"
+	isHead := c.t != nil && c.t.method == "HEAD"
 	text := status[4:] + ": " + why + "\n"
 	b = appendInt(b, int64(len(text)))
 	b = append(b, "\r\n\r\n"...)

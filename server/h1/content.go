@@ -60,10 +60,15 @@ func (c *conn) begin(in []byte) (n int, more bool) {
 
 // askFor sends 100 (Continue) when the client waits for it: nothing of the content is in (RFC 9110 10.1.1).
 func (c *conn) askFor(in []byte) {
-	if t := c.t; !t.asked && len(in) == 0 {
+	t := c.t
+	switch {
+	case t.asked:
+	case len(in) > 0:
+		t.asked = true // it did not wait
+	case !t.headSent: // an interim response cannot follow the head of the final one
+		t.asked = true
 		c.SetBuffer(append(c.Buffer(), "HTTP/1.1 100 Continue\r\n\r\n"...))
 	}
-	c.t.asked = true
 }
 
 // readContent reads content that the application gets whole.
@@ -82,11 +87,15 @@ func (c *conn) readContent(in []byte) (n int, more bool) {
 	for n < len(in) {
 		data, m, done, err := t.chunked.Decode(in[n:], &c.protocol.config.Limits)
 		if err != nil {
-			c.refuse(err.(*httpparse.Error).Status(), err.Error())
+			c.refuseParse(err)
 			return len(in), false
 		}
 		n += m
 		t.collected = append(t.collected, data...)
+		if most := c.protocol.config.MaxContent; most > 0 && int64(len(t.collected)) > most {
+			c.refuse(413, errTooLong.Error())
+			return len(in), false
+		}
 		if done {
 			t.length = int64(len(t.collected))
 			c.move(requestComplete)
@@ -155,7 +164,7 @@ func (c *conn) readStream(in []byte) (n int, more bool) {
 		if err != nil {
 			code := 413
 			if e, ok := err.(*httpparse.Error); ok {
-				code = e.Status()
+				code, err = e.Status(), errors.New(e.Kind.String())
 			}
 			c.contentFails(code, err)
 			return len(in), false
@@ -171,9 +180,12 @@ func (c *conn) readStream(in []byte) (n int, more bool) {
 			return len(in), false
 		}
 	}
-	c.SetDeadline(c.protocol.config.ContentTimeout)
-	if full {
+	if full || !t.asked && c.state == streaming { // what is waited for is the application
 		c.SetDeadline(0)
+	} else {
+		c.SetDeadline(c.protocol.config.ContentTimeout)
+	}
+	if full {
 		c.Hold()
 	}
 	return n, false
@@ -224,8 +236,7 @@ func (c *conn) contentFails(code int, err error) {
 }
 
 // canSkip tells whether the rest of the content is few enough octets to read them away.
-func (c *conn) canSkip() bool {
-	t := c.t
+func (t *transaction) canSkip() bool {
 	if !t.asked { // the client was not told to send it, and may not
 		return false
 	}

@@ -3,7 +3,7 @@
 package h1
 
 import (
-	"net"
+	"net/netip"
 	"time"
 
 	"github.com/weirhttp/weir/app"
@@ -106,8 +106,13 @@ func local(ln *loop.Listener) (host string, port int) {
 	if ln.Network() == "unix" {
 		return "localhost", 80
 	}
-	if ip := net.ParseIP(ln.Host()); ip != nil && ip.IsUnspecified() {
-		return "localhost", ln.Port()
+	host = ln.Host()
+	if ip, err := netip.ParseAddr(host); err == nil {
+		if ip.IsUnspecified() {
+			host = "localhost"
+		} else if ip.Is6() {
+			host = "[" + host + "]" // RFC 3875 4.1.14
+		}
 	}
-	return ln.Host(), ln.Port()
+	return host, ln.Port()
 }

@@ -15,7 +15,7 @@ import (
 func (t *transaction) Head(h *exchange.Head) {
 	c := t.c
 	t.headSent = true
-	t.close = t.close || h.Close || c.last
+	t.close = t.close || h.Close || c.last || h.Done && c.state == streaming && !t.canSkip()
 	// Most responses of an application have the head of the one before, but for a date that changes once a second.
 	usual := !t.close && t.request.Minor == 1 && h.Length >= 0 && !h.NoContent
 	fields := c.protocol.fields()
@@ -54,7 +54,7 @@ func (t *transaction) appendHead(b []byte, h *exchange.Head, fields []byte) []by
 	default:
 		b = append(b, fields...)
 	}
-	mayHaveLength := h.Code != 204 // RFC 9110 8.6
+	mayHaveLength := h.Code != 204 && h.Code != 205 // RFC 9110 8.6
 	for i := range h.Headers {
 		f := &h.Headers[i]
 		if h.HasLength && !mayHaveLength && strings.EqualFold(f.Name, "Content-Length") {
@@ -63,6 +63,8 @@ func (t *transaction) appendHead(b []byte, h *exchange.Head, fields []byte) []by
 		b = append(append(append(append(b, f.Name...), ": "...), f.Value...), "\r\n"...)
 	}
 	switch {
+	case h.Code == 205: // RFC 9110 15.3.6
+		b = append(b, "Content-Length: 0\r\n"...)
 	case h.HasLength || !mayHaveLength:
 	case h.Length >= 0:
 		b = append(b, "Content-Length: "...)

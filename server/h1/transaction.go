@@ -61,7 +61,7 @@ func newTransaction(config *Config) *transaction {
 // reset makes t ready for another request.
 func (t *transaction) reset() {
 	t.request.Reset()
-	t.used, t.head, t.detached = false, nil, false
+	t.used, t.head, t.method, t.detached = false, nil, "", false
 	if len(t.collected) > 0 {
 		t.collected = t.collected[:0]
 		if cap(t.collected) > 16<<10 {
@@ -145,18 +145,29 @@ func (t *transaction) Protocol() string { return protocols[t.request.ClientMinor
 // Scheme implements app.Source.
 func (t *transaction) Scheme() string { return "http" }
 
-// Fields implements app.Source.
-func (t *transaction) Fields() int { return len(t.request.Fields) }
+// Fields implements app.Source. The authority of an absolute-form is a Host, whether the client sent one or not
+// (RFC 9112 3.2.2).
+func (t *transaction) Fields() int {
+	n := len(t.request.Fields)
+	if t.request.Form == httpparse.AbsoluteForm && !t.request.HasHost {
+		n++
+	}
+	return n
+}
 
-// Field implements app.Source. Host gives way to the authority of an absolute-form (RFC 9112 3.2.2), and
-// Transfer-Encoding is no longer true of what the application reads.
+var host = []byte("Host")
+
+// Field implements app.Source. Transfer-Encoding is no longer true of what the application reads.
 func (t *transaction) Field(i int) (name, value []byte) {
+	if i == len(t.request.Fields) {
+		return host, t.request.Authority.Of(t.head)
+	}
 	f := &t.request.Fields[i]
 	name = f.Name.Of(t.head)
 	switch {
 	case len(name) == len("Transfer-Encoding") && t.request.Chunked && strings.EqualFold(view(name), "Transfer-Encoding"):
 		return nil, nil
-	case t.request.Form == httpparse.AbsoluteForm && len(name) == len("Host") && strings.EqualFold(view(name), "Host"):
+	case len(name) == len("Host") && t.request.Form == httpparse.AbsoluteForm && strings.EqualFold(view(name), "Host"):
 		return name, t.request.Authority.Of(t.head)
 	}
 	return name, f.Value.Of(t.head)

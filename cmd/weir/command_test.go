@@ -1,0 +1,247 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestVersion(t *testing.T) {
+	status, stdout, stderr := runToEnd(t, "version")
+	if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "weir ") || strings.Count(stdout, "\n") != 1 {
+		t.Errorf("exit %d, %q, %q", status, stdout, stderr)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"demo", "--help"}} {
+		status, stdout, _ := runToEnd(t, args...)
+		if status != 0 || !strings.Contains(stdout, "Usage: weir") {
+			t.Errorf("weir %q: exit %d, %q", args, status, stdout)
+		}
+	}
+}
+
+// TestUsageErrors: one line that names what is wrong, and exit status 2.
+func TestUsageErrors(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"demo", nil},
+		{"nonsense", []string{"nonsense"}},
+		{"--nonsense", []string{"demo", "--nonsense"}},
+		{"nonsense", []string{"demo", "nonsense"}},
+		{"--loops", []string{"demo", "--loops=-1"}},
+		{"--loops", []string{"demo", "--loops=many"}},
+		{"--loops", []string{"demo", "--loops"}},
+		{"--backlog", []string{"demo", "--backlog=-1"}},
+		{"--backlog", []string{"demo", "--backlog=x"}},
+		{"--accept", []string{"demo", "--accept=magic"}},
+		{"--socket-mode", []string{"demo", "--socket-mode=999"}},
+		{"--socket-mode", []string{"demo", "--socket-mode=7777"}},
+		{"--server-header", []string{"demo", "--server-header=a\r\nb"}},
+		{"--graceful-timeout", []string{"demo", "--graceful-timeout=soon"}},
+		{"--bind", []string{"demo", "--bind"}},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			status, stdout, stderr := runToEnd(t, c.args...)
+			if status != 2 || stdout != "" {
+				t.Errorf("exit %d, stdout %q; want 2 and nothing", status, stdout)
+			}
+			if strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "weir: ") || !strings.Contains(stderr, c.want) {
+				t.Errorf("stderr is %q, want one line with %s", stderr, c.want)
+			}
+		})
+	}
+}
+
+// TestCannotListen: the command line was right, and yet it cannot be done.
+func TestCannotListen(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	address := busy.Addr().String()
+	status, stdout, stderr := runToEnd(t, "demo", "--bind", address)
+	last := stderr[strings.LastIndexByte(strings.TrimSuffix(stderr, "\n"), '\n')+1:]
+	if status != 1 || stdout != "" || !strings.HasPrefix(last, "weir: ") || !strings.Contains(last, address) || !strings.Contains(last, "in use") {
+		t.Errorf("exit %d, %q, %q", status, stdout, stderr)
+	}
+	for _, bind := range []string{"nonsense", "127.0.0.1:99999", "fd://77", "unix:"} {
+		status, stdout, stderr := runToEnd(t, "demo", "--bind", bind)
+		if status == 0 || stdout != "" || !strings.Contains(stderr, bind) {
+			t.Errorf("--bind %s: exit %d, %q, %q", bind, status, stdout, stderr)
+		}
+	}
+}
+
+// TestReadyLine: one line with the addresses, the number of loops and the pid.
+func TestReadyLine(t *testing.T) {
+	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--loops", "3")
+	for _, want := range []string{"http://127.0.0.1:", "3 loops", "pid " + strconv.Itoa(p.cmd.Process.Pid)} {
+		if !strings.Contains(p.line, want) {
+			t.Errorf("it said %q, without %q", p.line, want)
+		}
+	}
+	if status := p.stop(); status != 0 {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+}
+
+func TestBind(t *testing.T) {
+	inherited, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inherited.Close()
+	file, err := inherited.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "socket")
+	args := []string{"demo", "--bind", "127.0.0.1:0", "--bind", "unix:" + path, "--bind", "fd://3", "-b", "127.0.0.1:0", "--socket-mode", "600"}
+	ipv6 := false
+	if probe, err := net.Listen("tcp", "[::1]:0"); err == nil {
+		_ = probe.Close()
+		ipv6 = true
+		args = append(args, "--bind", "[::]:0")
+	}
+	p := start(t, []*os.File{file}, args...)
+	_ = file.Close()
+	want := 4
+	if ipv6 {
+		want = 5
+	}
+	if len(p.at) != want || p.at[1] != "unix:"+path || p.at[2] != inherited.Addr().String() {
+		t.Fatalf("it said %q", p.line)
+	}
+	for _, address := range p.at {
+		if r := askAt(t, strings.Replace(address, "[::]", "127.0.0.1", 1), "GET", "/plaintext"); r.body != "Hello, World!" {
+			t.Errorf("at %s: %q", address, r.body)
+		}
+	}
+	if ipv6 {
+		if r := askAt(t, strings.Replace(p.at[4], "[::]", "[::1]", 1), "GET", "/environ"); !strings.Contains(r.body, `"REMOTE_ADDR": "::1"`) {
+			t.Errorf("at [::1]: %s", r.body)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v; want mode 600", info, err)
+	}
+	if status := p.stop(); status != 0 {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the socket's file is left")
+	}
+}
+
+func TestServerHeader(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"weir"}},
+		{[]string{"--server-header", "something else"}, []string{"something else"}},
+		{[]string{"--server-header", ""}, nil},
+		{[]string{"--server-header="}, nil},
+	} {
+		p := start(t, nil, append([]string{"demo", "--bind", "127.0.0.1:0"}, c.args...)...)
+		for _, target := range []string{"/plaintext", "/missing", "/stream?chunks=1", "//%"} {
+			if r := p.ask("GET", target); strings.Join(r.Header["Server"], "|") != strings.Join(c.want, "|") || r.Header.Get("Date") == "" {
+				t.Errorf("%q: GET %s has Server %q and Date %q", c.args, target, r.Header["Server"], r.Header["Date"])
+			}
+		}
+		p.stop()
+	}
+}
+
+// TestTerminateUnderLoad: SIGTERM ends with exit status 0, and no request that was taken loses its answer.
+func TestTerminateUnderLoad(t *testing.T) {
+	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--loops", "2")
+	var answered atomic.Int64
+	var group sync.WaitGroup
+	for i := range 8 {
+		c := p.dial()
+		target := "/plaintext"
+		if i%2 == 0 {
+			target = "/sleep?ms=1"
+		}
+		group.Go(func() {
+			defer c.Close()
+			r := bufio.NewReader(c)
+			for {
+				if _, err := io.WriteString(c, "GET "+target+" HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+					return // closed between two requests
+				}
+				response, err := http.ReadResponse(r, nil)
+				if err != nil {
+					return
+				}
+				if _, err := io.ReadAll(response.Body); err != nil {
+					t.Errorf("a response was cut off: %v", err)
+					return
+				}
+				answered.Add(1)
+				if response.Close {
+					return
+				}
+			}
+		})
+	}
+	slow := p.dial() // a request that certainly runs when the signal comes
+	if _, err := io.WriteString(slow, "GET /stream?chunks=4&ms=50 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(slow)
+	response, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 5)
+	if _, err := io.ReadFull(response.Body, first); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); answered.Load() < 100; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d requests were answered", answered.Load())
+		}
+	}
+	ended := make(chan int)
+	go func() { ended <- p.stop() }()
+	rest, err := io.ReadAll(response.Body)
+	if err != nil || !strings.HasSuffix(string(rest), "chunk 4 of 4\n") {
+		t.Errorf("the running request got %q, %v", rest, err)
+	}
+	_ = slow.Close()
+	if status := <-ended; status != 0 {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+	group.Wait()
+}
+
+// TestGracefulTimeoutFlag: requests that run for longer are cut off, and the exit status says so.
+func TestGracefulTimeoutFlag(t *testing.T) {
+	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--graceful-timeout", "0s")
+	c := p.dial()
+	if _, err := io.WriteString(c, "GET /stream?chunks=1000&ms=1000 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if status := p.stop(); status != 1 || !strings.Contains(p.stderr.String(), "cut off") {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+}

@@ -1,0 +1,36 @@
+package h1
+
+import "github.com/weirhttp/weir/loop"
+
+// For the tests of the transition table.
+const (
+	States = int(states)
+	Events = int(events)
+	None   = int(none)
+)
+
+// States that the tests name.
+const (
+	Idle      = int(idle)
+	InHead    = int(inHead)
+	InContent = int(inContent)
+	Answering = int(answering)
+	Streaming = int(streaming)
+	Unread    = int(unread)
+	Closing   = int(closing)
+
+	ConnectionClosed = int(connectionClosed)
+)
+
+// Transition is an entry of the table.
+func Transition(s, e int) int { return int(transitions[s][e]) }
+
+// Move moves a connection that is in state s, and returns the state that it is in then.
+func Move(s, e int) int {
+	c := &conn{state: state(s)}
+	c.move(event(e))
+	return int(c.state)
+}
+
+// StateOf is the state of a connection.
+func StateOf(h loop.Handler) int { return int(h.(*conn).state) }
