@@ -138,20 +138,27 @@ func (a *arrival) discard() {
 	a.loop.open.Add(-1)
 }
 
-// adopt makes a connection of an accepted socket.
+// adopt makes a connection of an accepted socket. What the client has sent already is read before the poller is told: many
+// connections carry one request, and are closed again without the poller ever having known them.
 func (l *Loop) adopt(fd int, remote address, ln *Listener) {
 	h := ln.newHandler(l)
 	c := h.base()
 	c.loop, c.handler, c.listener = l, h, ln
-	c.fd, c.remote = int32(fd), remote
-	if err := c.register(); err != nil {
-		l.log.Error("cannot watch connection", "error", err)
-		closeSocket(fd)
-		l.closed()
-		return
-	}
+	c.fd, c.remote, c.interest = int32(fd), remote, unregistered
 	l.conns.set(fd, c)
 	h.Opened()
+	if c.state != closed {
+		c.read()
+		l.settle()
+	}
+	if c.state == closed {
+		return
+	}
+	if err := c.register(); err != nil {
+		l.log.Error("cannot watch connection", "error", err)
+		c.close(ReasonReset)
+		return
+	}
 	if l.deaf.Load() && c.state == open {
 		h.Shutdown()
 	}

@@ -167,6 +167,11 @@ func (c *Conn) Release() {
 	}
 }
 
+// mustPause tells whether nothing is to be read now: the client has sent all, enough is held, or output is awaited.
+func (c *Conn) mustPause() bool {
+	return c.eof || c.state == draining || c.held && c.Kept() >= holdSize
+}
+
 // ready handles a readiness event.
 func (c *Conn) ready(ev netpoll.IOEvent) {
 	if netpoll.IsWriteEvent(ev) {

@@ -24,6 +24,9 @@ type ListenOptions struct {
 	// Sockets is the number of sockets that listen at the same TCP address with SO_REUSEPORT, one for each loop;
 	// the kernel spreads clients over them. 0 and 1: one socket, whose loop hands connections out in turn.
 	Sockets int
+	// DeferAccept has the kernel hold back the connections of a TCP address until their clients have sent something, for a
+	// second at most. It takes effect on Linux.
+	DeferAccept bool
 	// Mode are the permission bits of a Unix socket; 0: those that the umask leaves.
 	Mode fs.FileMode
 }
@@ -94,6 +97,9 @@ func (ln *Listener) listenTCP(address string, o ListenOptions) error {
 		{SetSockOpt: socket.SetReuseAddr, Opt: 1},
 		// Accepted sockets inherit it. Output leaves in whole batches: waiting for more only delays.
 		{SetSockOpt: socket.SetNoDelay, Opt: 1},
+	}
+	if o.DeferAccept {
+		options = append(options, socket.Option[int]{SetSockOpt: deferAccept, Opt: 1})
 	}
 	sockets := max(o.Sockets, 1)
 	if sockets > 1 {

@@ -17,7 +17,7 @@ type interest uint8
 const (
 	reading interest = iota
 	pausedInput
-	unregistered // not in the poller: a connection in memory
+	unregistered // not in the poller: a connection in memory, or one that was accepted just now
 )
 
 func isHangup(netpoll.IOEvent) bool { return false } // the next read or write reports it
@@ -25,8 +25,14 @@ func isHangup(netpoll.IOEvent) bool { return false } // the next read or write r
 // register adds the connection's descriptor to its loop's poller.
 func (c *Conn) register() error {
 	c.interest = reading
+	if c.mustPause() {
+		c.interest = pausedInput
+	}
 	return c.loop.poller.AddReadWrite(&netpoll.PollAttachment{FD: int(c.fd)}, true)
 }
+
+// deferAccept does nothing: accept filters are modules that a system may not have loaded.
+func deferAccept(int, int) error { return nil }
 
 func (c *Conn) paused() bool { return c.interest == pausedInput }
 

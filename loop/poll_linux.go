@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"os"
+
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"golang.org/x/sys/unix"
 )
@@ -15,15 +17,30 @@ const (
 	reading      interest = iota // level-triggered input
 	readingAlso                  // and output
 	pausedInput                  // edge-triggered output, end of file and errors: gnet's poller has no registration for nothing
-	unregistered                 // not in the poller: a connection in memory
+	unregistered                 // not in the poller: a connection in memory, or one that was accepted just now
 )
 
 func isHangup(ev netpoll.IOEvent) bool { return ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 }
 
 // register adds the connection's descriptor to its loop's poller.
 func (c *Conn) register() error {
+	pa := netpoll.PollAttachment{FD: int(c.fd)}
+	switch {
+	case c.mustPause():
+		c.interest = pausedInput
+		return c.loop.poller.AddWrite(&pa, true)
+	case c.out != nil:
+		c.interest = readingAlso
+		return c.loop.poller.AddReadWrite(&pa, false)
+	}
 	c.interest = reading
-	return c.loop.poller.AddRead(&netpoll.PollAttachment{FD: int(c.fd)}, false)
+	return c.loop.poller.AddRead(&pa, false)
+}
+
+// deferAccept has the kernel hold a connection back until the client has sent something, a second at most: a request
+// is there when its connection is accepted, and one event serves for both.
+func deferAccept(fd, seconds int) error {
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, seconds))
 }
 
 func (c *Conn) paused() bool { return c.interest == pausedInput }

@@ -29,6 +29,9 @@ type Config struct {
 	Accept Accept
 	// Backlog is the length of the listeners' queues. Default: the system's maximum.
 	Backlog int
+	// AcceptAtOnce has connections accepted when they are opened. By default Linux holds them back until the client
+	// has sent something, for a second at most, which spares a wake-up for each.
+	AcceptAtOnce bool
 	// SocketMode are the permission bits of Unix sockets. Default: what the umask leaves.
 	SocketMode fs.FileMode
 

@@ -61,7 +61,11 @@ func prepare(config Config) *Server {
 
 // listen opens the listeners.
 func (s *Server) listen() error {
-	options := loop.ListenOptions{Backlog: s.config.Backlog, Mode: s.config.SocketMode}
+	options := loop.ListenOptions{
+		Backlog:     s.config.Backlog,
+		Mode:        s.config.SocketMode,
+		DeferAccept: !s.config.AcceptAtOnce,
+	}
 	if s.config.Accept == ReusePort {
 		options.Sockets = s.config.Loops
 	}

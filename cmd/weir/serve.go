@@ -21,6 +21,7 @@ type serveFlags struct {
 	Loops           int           `placeholder:"N" help:"Number of event loops (default: the number of CPUs that may be used)."`
 	Accept          string        `enum:"reuseport,distribute" default:"${accept}" help:"How loops come by connections: reuseport or distribute."`
 	Backlog         int           `placeholder:"N" help:"Length of the queue of connections that are not accepted yet (default: the system's maximum)."`
+	AcceptAtOnce    bool          `help:"Accept connections before their clients have sent something."`
 	SocketMode      string        `placeholder:"OCTAL" help:"Permission bits of Unix sockets, such as 660."`
 	ServerHeader    string        `default:"weir" placeholder:"TEXT" help:"Value of the Server header; empty drops it."`
 	GracefulTimeout time.Duration `default:"30s" help:"How long running requests are waited for at SIGTERM."`
@@ -60,6 +61,7 @@ func (f *serveFlags) config() (server.Config, error) {
 		Loops:           f.Loops,
 		Accept:          server.Accept(f.Accept),
 		Backlog:         f.Backlog,
+		AcceptAtOnce:    f.AcceptAtOnce,
 		ServerHeader:    f.ServerHeader,
 		NoServerHeader:  f.ServerHeader == "",
 		GracefulTimeout: f.GracefulTimeout,
