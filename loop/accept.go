@@ -3,6 +3,7 @@
 package loop
 
 import (
+	"errors"
 	"time"
 
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
@@ -17,6 +18,9 @@ const acceptPause = 100 * time.Millisecond
 
 // acceptLast bounds how often the budget is spent when accepting ends: more than a backlog holds.
 const acceptLast = 128
+
+// errTooMany is why accepting rests at Options.MaxConnections.
+var errTooMany = errors.New("as many connections are open as may be")
 
 // acceptor is a listener's socket on one loop.
 type acceptor struct {
@@ -64,6 +68,10 @@ func (a *acceptor) ready() {
 // accept takes connections that are waiting. It tells whether there may be more.
 func (a *acceptor) accept() (more bool) {
 	for range acceptBudget {
+		if most := a.loop.reactor.maxConnections; most > 0 && a.loop.reactor.Connections() >= most {
+			a.rest(errTooMany)
+			return false
+		}
 		fd, remote, err := acceptSocket(a.fd)
 		switch err {
 		case nil:
@@ -146,6 +154,9 @@ func (l *Loop) adopt(fd int, remote address, ln *Listener) {
 	c.loop, c.handler, c.listener = l, h, ln
 	c.fd, c.remote, c.interest = int32(fd), remote, unregistered
 	l.conns.set(fd, c)
+	if r := l.reactor; r.clients != nil {
+		c.overLimit = !r.clients.enter(remote)
+	}
 	h.Opened()
 	if c.state != closed {
 		c.read()

@@ -33,12 +33,8 @@ func (r Reason) String() string {
 	return "unknown"
 }
 
-const (
-	// lingerTimeout bounds how long input is discarded after the write side was shut.
-	lingerTimeout = 5 * time.Second
-	// stallTimeout bounds how long a closing connection waits for the client to take some output.
-	stallTimeout = 60 * time.Second
-)
+// lingerTimeout bounds how long input is discarded after the write side was shut.
+const lingerTimeout = 5 * time.Second
 
 // Finish sends what was written and closes. No more input is delivered. linger tells that the client may still be
 // sending: the write side is shut and input is read and discarded for a bounded time, because a
@@ -51,7 +47,7 @@ func (c *Conn) Finish(reason Reason, linger bool) {
 	c.reason, c.linger = reason, linger
 	c.Flush()
 	if c.out != nil {
-		c.setDeadline(stallTimeout)
+		c.deadline = 0 // from here on it is the client's progress that counts
 		c.pauseReading()
 		return
 	}
@@ -94,12 +90,16 @@ func (c *Conn) close(reason Reason) {
 		reason = c.reason
 	}
 	c.state = closed
+	c.deadline, c.stall = 0, 0
 	l := c.loop
 	if l.turn.batchOf == c {
 		l.turn.batch, l.turn.batchOf = l.turn.batch[:0], nil
 	}
 	l.wheel.remove(&c.timer)
 	if c.memory == nil {
+		if k := l.reactor.clients; k != nil && !c.overLimit {
+			k.leave(c.remote)
+		}
 		l.conns.set(int(c.fd), nil)
 		closeSocket(int(c.fd))
 	} else {

@@ -36,24 +36,27 @@ type Handler interface {
 // Its methods are called on its loop only.
 type Conn struct {
 	timer
-	loop     *Loop
-	handler  Handler
-	in       *input    // received and not consumed; nil when there is nothing
-	out      *output   // accepted for sending and not taken by the kernel; nil when there is nothing
-	memory   *Memory   // stands in for the socket; nil when there is one
-	listener *Listener // where it was accepted
-	deadline int64     // 0: none
-	remote   address
-	fd       int32
-	state    state
-	interest interest
-	reason   Reason // why it is being closed, from Finish on
-	linger   bool   // discard input before closing
-	held     bool   // input is not delivered
-	eof      bool   // the client sends no more
-	full     bool   // output is above HighWater
-	failed   bool   // sending failed; the loop closes it at the end of the event
-	unread   bool   // edge-triggered poller: input was announced while reading was paused
+	loop      *Loop
+	handler   Handler
+	in        *input    // received and not consumed; nil when there is nothing
+	out       *output   // accepted for sending and not taken by the kernel; nil when there is nothing
+	memory    *Memory   // stands in for the socket; nil when there is one
+	listener  *Listener // where it was accepted
+	deadline  int64     // the handler's; 0: none
+	stall     int64     // when the client must have taken some output; 0: there is none to take
+	octets    uint64    // received
+	remote    address
+	fd        int32
+	state     state
+	interest  interest
+	reason    Reason // why it is being closed, from Finish on
+	linger    bool   // discard input before closing
+	overLimit bool   // its client has more connections than it may
+	held      bool   // input is not delivered
+	eof       bool   // the client sends no more
+	full      bool   // output is above HighWater
+	failed    bool   // sending failed; the loop closes it at the end of the event
+	unread    bool   // edge-triggered poller: input was announced while reading was paused
 }
 
 // state is where a connection is between open and closed.
@@ -77,6 +80,9 @@ func (c *Conn) base() *Conn { return c }
 
 // Loop is the loop that the connection belongs to, for all its life.
 func (c *Conn) Loop() *Loop { return c.loop }
+
+// OverLimit tells whether the client has more connections than Options.MaxPerAddress: it should be told so, and the connection closed.
+func (c *Conn) OverLimit() bool { return c.overLimit }
 
 // Listener is the listener that accepted the connection.
 func (c *Conn) Listener() *Listener { return c.listener }
@@ -115,36 +121,61 @@ func (c *Conn) setDeadline(d time.Duration) {
 		return
 	}
 	c.deadline = c.loop.now + int64(d)
-	if c.at == 0 || c.deadline < c.at {
-		c.loop.wheel.remove(&c.timer)
-		c.timer.at = c.deadline
-		c.timer.conn = c
-		if at := c.loop.wheel.add(&c.timer); at < c.loop.alarm.Load() {
-			c.loop.setAlarm(at)
-		}
+	c.arm(c.deadline)
+}
+
+// expectProgress gives the client until the write timeout to take some of the output. It is called when output
+// begins to wait, and when some of it has left.
+func (c *Conn) expectProgress() {
+	d := c.loop.reactor.writeTimeout
+	if c.out == nil || d == 0 {
+		c.stall = 0
+		return
+	}
+	c.stall = c.loop.now + int64(d)
+	c.arm(c.stall)
+}
+
+// arm has expire called at the given time or before.
+func (c *Conn) arm(at int64) {
+	if c.at != 0 && at >= c.at {
+		return
+	}
+	c.loop.wheel.remove(&c.timer)
+	c.timer.at = at
+	c.timer.conn = c
+	if at := c.loop.wheel.add(&c.timer); at < c.loop.alarm.Load() {
+		c.loop.setAlarm(at)
 	}
 }
 
 // expire is called by the wheel when the timer's slot is reached.
 func (c *Conn) expire() {
-	if c.deadline == 0 {
-		return
-	}
-	if c.deadline > c.loop.now {
-		c.timer.at = c.deadline
-		c.loop.wheel.add(&c.timer)
-		return
-	}
-	c.deadline = 0
-	switch c.state {
-	case open:
-		c.handler.Timeout()
-	case draining:
+	now := c.loop.now
+	switch {
+	case c.stall != 0 && c.stall <= now:
 		c.close(ReasonStalled)
-	case lingering:
-		c.close(ReasonLingerTimeout)
+		return
+	case c.deadline != 0 && c.deadline <= now:
+		c.deadline = 0
+		if c.state == lingering {
+			c.close(ReasonLingerTimeout)
+			return
+		}
+		c.handler.Timeout()
+	}
+	if c.state == closed {
+		return
+	}
+	for _, at := range [2]int64{c.stall, c.deadline} {
+		if at != 0 {
+			c.arm(at)
+		}
 	}
 }
+
+// Received is how many octets the client has sent.
+func (c *Conn) Received() uint64 { return c.octets }
 
 // Hold stops the delivery of input until Release: a request is being answered. Reading goes on for
 // one small buffer, so that the end of the connection is noticed, and pauses then.
@@ -240,6 +271,7 @@ func (c *Conn) read() {
 
 // received takes note of octets that were just read: in the turn's buffer, or behind those that c.in has.
 func (c *Conn) received(p []byte) {
+	c.octets += uint64(len(p))
 	if c.in != nil {
 		c.in.data = c.in.data[:len(c.in.data)+len(p)]
 		p = c.in.unread()

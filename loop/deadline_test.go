@@ -17,10 +17,14 @@ func moment(l *Loop, at time.Duration) {
 	l.settle()
 }
 
+// stallTimeout is the write timeout of still reactors.
+const stallTimeout = 60 * time.Second
+
 // still returns a loop that is not started, at time 0.
 func still(t *testing.T) *Loop {
 	t.Helper()
 	l := newReactor(t, 1).Loops()[0]
+	l.reactor.writeTimeout = stallTimeout
 	l.now = 0
 	l.wheel.init(0)
 	return l

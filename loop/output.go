@@ -95,6 +95,7 @@ func (c *Conn) SendFile(file File, offset, n int64) {
 	}
 	c.out.file = section{file, offset, n}
 	c.full = true
+	c.expectProgress()
 	c.continueLater() // the first octets leave with the next event: Drained must not be called from in here
 }
 
@@ -165,6 +166,7 @@ func (c *Conn) transmit(head, p []byte) {
 	}
 	c.out.buf = append(c.out.buf, p[n-len(head):]...)
 	c.full = c.out.unsent() > HighWater
+	c.expectProgress()
 	c.setInterest()
 }
 
@@ -172,6 +174,7 @@ func (c *Conn) transmit(head, p []byte) {
 // lowered here: a streaming response is likely to have more, and ready lowers it when there was nothing to do.
 func (c *Conn) drain() {
 	o := c.out
+	buffered, filed := len(o.buf)-o.off, o.file.left
 	if o.off < len(o.buf) {
 		n, err := c.send(o.buf[o.off:], nil)
 		if err != nil {
@@ -193,8 +196,10 @@ func (c *Conn) drain() {
 		c.out = nil
 		o.free()
 	}
+	if c.out == nil || len(o.buf)-o.off < buffered || o.file.left < filed {
+		c.expectProgress()
+	}
 	if c.state == draining {
-		c.setDeadline(stallTimeout)
 		if c.out == nil {
 			c.finish()
 		}

@@ -17,6 +17,12 @@ import (
 type Options struct {
 	// Loops is the number of event loops, one goroutine each. It must be positive.
 	Loops int
+	// WriteTimeout is how long a client may take no output while there is some for it; 0: for ever.
+	WriteTimeout time.Duration
+	// MaxConnections is how many connections may be open before accepting pauses; 0: no limit.
+	MaxConnections int
+	// MaxPerAddress is how many of them may be one client address's; those beyond it are OverLimit. 0: no limit.
+	MaxPerAddress int
 	// Logger is told what goes wrong; nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -24,13 +30,16 @@ type Options struct {
 // Reactor is a set of event loops and what they share: the clock and the listeners. Its methods are safe for
 // use by any goroutine.
 type Reactor struct {
-	log      *slog.Logger
-	loops    []*Loop
-	clock    *clock
-	next     atomic.Uint32 // round robin over loops
-	draining atomic.Bool
-	left     chan struct{} // a connection was closed while draining
-	stopped  chan struct{} // closed when Stop is over
+	log            *slog.Logger
+	loops          []*Loop
+	clock          *clock
+	next           atomic.Uint32 // round robin over loops
+	draining       atomic.Bool
+	writeTimeout   time.Duration
+	maxConnections int
+	clients        *clients      // nil: not limited
+	left           chan struct{} // a connection was closed while draining
+	stopped        chan struct{} // closed when Stop is over
 
 	mu       sync.Mutex
 	started  bool // guarded by mu
@@ -42,7 +51,16 @@ func New(o Options) (*Reactor, error) {
 	if o.Loops < 1 {
 		return nil, fmt.Errorf("loop: %d loops: at least 1 is needed", o.Loops)
 	}
-	r := &Reactor{log: o.Logger, left: make(chan struct{}, 1), stopped: make(chan struct{})}
+	r := &Reactor{
+		log:            o.Logger,
+		writeTimeout:   o.WriteTimeout,
+		maxConnections: o.MaxConnections,
+		left:           make(chan struct{}, 1),
+		stopped:        make(chan struct{}),
+	}
+	if o.MaxPerAddress > 0 {
+		r.clients = &clients{max: o.MaxPerAddress, open: make(map[address]int)}
+	}
 	if r.log == nil {
 		r.log = slog.Default()
 	}

@@ -1,0 +1,40 @@
+//go:build unix
+
+package loop
+
+import "sync"
+
+// clients counts the open connections of each client address, for Options.MaxPerAddress.
+type clients struct {
+	max  int
+	mu   sync.Mutex
+	open map[address]int // by IP address, port 0; guarded by mu
+}
+
+// enter counts a connection in, unless its client has as many as it may.
+func (k *clients) enter(remote address) (within bool) {
+	if remote.size == 0 { // a Unix socket
+		return true
+	}
+	remote.port = 0
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.open[remote] >= k.max {
+		return false
+	}
+	k.open[remote]++
+	return true
+}
+
+// leave counts it out.
+func (k *clients) leave(remote address) {
+	if remote.size == 0 {
+		return
+	}
+	remote.port = 0
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.open[remote]--; k.open[remote] <= 0 {
+		delete(k.open, remote)
+	}
+}
