@@ -68,7 +68,7 @@ var kindTable = [kinds]struct {
 	MethodTooLong:       {"method too long", 501},
 	RequestLineTooLong:  {"request line too long", 414},
 	BadVersion:          {"malformed HTTP version", 400},
-	VersionNotSupported: {"HTTP version not supported", 505},
+	VersionNotSupported: {"this server speaks HTTP/1.0 and HTTP/1.1", 505},
 	BadTarget:           {"malformed request target", 400},
 
 	BareLF:               {"LF without CR", 400},

@@ -41,6 +41,9 @@ func (r *Request) fieldSection(buf []byte, limits *Limits) (int, error) {
 
 		length := bytes.IndexByte(window[scanned:], '\n')
 		if length < 0 {
+			if cr := bareCR(window, max(pos, scanned-1)); cr >= 0 {
+				return 0, refuse(BareCR, cr)
+			}
 			if len(buf) >= limit {
 				if limit == sectionLimit {
 					return 0, refuse(FieldSectionTooLarge, limit)
@@ -144,6 +147,9 @@ func (r *Request) fieldLine(buf []byte, start int) (field Field, next int) {
 // buf in an LF, and that fieldLine does not accept.
 func badFieldLine(buf []byte, start int) (Kind, int) {
 	end := len(buf) - len("\r\n")
+	if cr := bareCR(buf, start); cr >= 0 {
+		return BareCR, cr
+	}
 	if end < start || buf[end] != '\r' {
 		return BareLF, len(buf) - 1
 	}
@@ -179,4 +185,20 @@ func orBareCR(kind Kind, line []byte, offset int) (Kind, int) {
 		kind = BareCR
 	}
 	return kind, offset
+}
+
+// bareCR returns the offset of the first CR in buf[start:] that something else than LF follows, or -1. A line with
+// one is wrong before its LF comes, which may be never.
+func bareCR(buf []byte, start int) int {
+	for start < len(buf) {
+		cr := bytes.IndexByte(buf[start:], '\r')
+		if cr < 0 || start+cr+1 == len(buf) {
+			return -1
+		}
+		start += cr + 1
+		if buf[start] != '\n' {
+			return start - 1
+		}
+	}
+	return -1
 }

@@ -180,7 +180,10 @@ func (r *Request) transferEncoding(buf []byte) (Kind, int) {
 			at = next
 		}
 	}
-	if unknown >= 0 {
+	switch {
+	case !chunked: // RFC 9112 section 6.3: the end of the body cannot be told
+		return BadTransferEncoding, unknown
+	case unknown >= 0:
 		return UnknownTransferCoding, unknown
 	}
 	return 0, 0

@@ -96,6 +96,10 @@ func (r *Request) Reset() {
 	*r = Request{Fields: r.Fields[:0], judged: r.judged}
 }
 
+// BehindEmptyLines tells that n octets of empty lines before the head were dropped with another Request: they count
+// against the limit too. It is called before Parse.
+func (r *Request) BehindEmptyLines(n int) { r.dropped = uint32(n) }
+
 // Parse reads one request head from the start of buf. After a call that
 // returned NeedMore, buf must begin with the same octets again, less those that
 // were reported as consumed; it may have moved in memory. limits must not be

@@ -43,6 +43,9 @@ func (r *Request) requestLine(buf []byte, limits *Limits) error {
 
 	length := bytes.IndexByte(window[scanned:], '\n')
 	if length < 0 {
+		if cr := bareCR(window, max(int(r.Method.End), scanned-1)); cr >= 0 {
+			return refuse(BareCR, cr)
+		}
 		if len(buf) >= limit {
 			return refuse(RequestLineTooLong, limit)
 		}
@@ -50,6 +53,9 @@ func (r *Request) requestLine(buf []byte, limits *Limits) error {
 		return NeedMore
 	}
 	lf := scanned + length
+	if cr := bareCR(buf[:lf], int(r.Method.End)); cr >= 0 && cr < lf-1 {
+		return refuse(BareCR, cr)
+	}
 	if buf[lf-1] != '\r' {
 		return refuse(BareLF, lf)
 	}
