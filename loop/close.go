@@ -2,7 +2,11 @@
 
 package loop
 
-import "time"
+import (
+	"time"
+
+	"github.com/panjf2000/gnet/v2/pkg/socket"
+)
 
 // Reason is why a connection was closed: one for each, shared by logs and counters.
 type Reason uint8
@@ -69,13 +73,15 @@ func (c *Conn) finish() {
 	c.resumeReading()
 }
 
-// Abort closes at once; what was not sent is lost, and the client sees that the response is cut off.
+// Abort closes at once with a reset: what was not sent is lost, and the client sees that the response is cut off even where
+// its end is that of the connection.
 func (c *Conn) Abort(reason Reason) {
 	if c.state == closed {
 		return
 	}
-	if t := c.loop.turn; t.batchOf == c {
-		c.loop.sendBatch() // earlier responses of the same event
+	c.Flush()
+	if c.memory == nil {
+		_ = socket.SetLinger(int(c.fd), 0)
 	}
 	c.close(reason)
 }

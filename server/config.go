@@ -3,14 +3,19 @@ package server
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"runtime"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/httpparse"
+	"github.com/weirhttp/weir/server/accesslog"
 )
 
 // Version is weir's version.
@@ -45,6 +50,11 @@ type Config struct {
 	// Logger is told what goes wrong. Default: slog.Default.
 	Logger *slog.Logger
 
+	// AccessLog is given a line for each request; a writer that fails or blocks costs lines and nothing else. nil: no log.
+	AccessLog io.Writer
+	// AccessLogFormat is the form of these lines. Default: accesslog.Combined.
+	AccessLogFormat accesslog.Format
+
 	// Limits bound the parts of a request head, in octets and fields. Default: httpparse.DefaultLimits.
 	Limits *httpparse.Limits
 	// MaxContent is the longest request content that is accepted, in octets. Default: 1 GiB.
@@ -62,6 +72,20 @@ type Config struct {
 	HeadTimeout time.Duration
 	// ContentTimeout is how long the client may pause inside the content of a request. Default: 30 s.
 	ContentTimeout time.Duration
+	// ContentRate is the least rate at which the content of a request may come, in octets a second, after ContentGrace. It
+	// counts only while weir is reading. Default: 240.
+	ContentRate int
+	// ContentGrace is how long content may take before its rate counts. Default: 5 s.
+	ContentGrace time.Duration
+	// WriteTimeout is how long the client may take none of the output that waits for it. Default: 60 s.
+	WriteTimeout time.Duration
+	// MaxRequests is how many requests a connection may carry. Default: no limit.
+	MaxRequests int
+	// MaxConnections is how many connections may be open; at that number accepting pauses. Default: the limit of descriptors
+	// less 256.
+	MaxConnections int
+	// MaxPerAddress is how many of them one client address may have; more are answered with 503. Default: no limit.
+	MaxPerAddress int
 	// GracefulTimeout bounds how long running requests are waited for at the end of Serve. Default: 30 s.
 	GracefulTimeout time.Duration
 }
@@ -108,6 +132,10 @@ func (c Config) withDefaults() (Config, error) {
 	if c.NoServerHeader {
 		c.ServerHeader = ""
 	}
+	c.AccessLogFormat = cmp.Or(c.AccessLogFormat, accesslog.Combined)
+	if err := c.AccessLogFormat.Check(); err != nil {
+		return c, fmt.Errorf("server: Config.AccessLogFormat: %w", err)
+	}
 	if c.Errors == nil {
 		c.Errors = os.Stderr
 	}
@@ -124,8 +152,27 @@ func (c Config) withDefaults() (Config, error) {
 	c.IdleTimeout = orDefault(c.IdleTimeout, 75*time.Second)
 	c.HeadTimeout = orDefault(c.HeadTimeout, 10*time.Second)
 	c.ContentTimeout = orDefault(c.ContentTimeout, 30*time.Second)
+	c.ContentRate = orDefault(c.ContentRate, 240)
+	c.ContentGrace = orDefault(c.ContentGrace, 5*time.Second)
+	c.WriteTimeout = orDefault(c.WriteTimeout, 60*time.Second)
+	c.MaxRequests = max(c.MaxRequests, 0)
+	c.MaxConnections = orDefault(c.MaxConnections, spareDescriptors())
+	c.MaxPerAddress = max(c.MaxPerAddress, 0)
 	c.GracefulTimeout = orDefault(c.GracefulTimeout, 30*time.Second)
 	return c, nil
+}
+
+// reservedDescriptors are for what is not a connection: listeners, files, logs, pollers.
+const reservedDescriptors = 256
+
+// spareDescriptors is how many connections the limit of descriptors leaves room for. Go has raised the soft limit to the
+// hard one at the start of the process. 0: no limit.
+func spareDescriptors() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || uint64(limit.Cur) > math.MaxInt32 {
+		return 0
+	}
+	return max(int(limit.Cur)-reservedDescriptors, int(limit.Cur)/2)
 }
 
 // orDefault is v, fallback when v is 0, and 0, which means no limit further down, when v is negative.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/loop"
+	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 	"github.com/weirhttp/weir/server/h1"
 )
@@ -30,6 +31,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	reactor  *loop.Reactor
+	log      *accesslog.Log // nil: none is kept
 	stopping bool
 	stopped  chan struct{} // closed when Shutdown is over
 	done     error         // of Shutdown
@@ -96,6 +98,9 @@ func (s *Server) Addresses() []string {
 	return list
 }
 
+// MaxConnections is how many connections may be open at a time; 0: no limit.
+func (s *Server) MaxConnections() int { return s.config.MaxConnections }
+
 // Loops is the number of event loops.
 func (s *Server) Loops() int { return s.config.Loops }
 
@@ -143,12 +148,22 @@ func (s *Server) start() error {
 	if s.reactor != nil {
 		return errors.New("server: Serve was called twice")
 	}
-	reactor, err := loop.New(loop.Options{Loops: s.config.Loops, Logger: s.config.Logger})
+	reactor, err := loop.New(loop.Options{
+		Loops:          s.config.Loops,
+		WriteTimeout:   s.config.WriteTimeout,
+		MaxConnections: s.config.MaxConnections,
+		MaxPerAddress:  s.config.MaxPerAddress,
+		Logger:         s.config.Logger,
+	})
 	if err != nil {
 		s.closeListeners()
 		return err
 	}
 	config := s.protocol()
+	if s.config.AccessLog != nil {
+		s.log = accesslog.New(s.config.AccessLog, s.config.AccessLogFormat, s.config.Logger)
+		config.AccessLog = s.log
+	}
 	protocols := make([]*h1.Protocol, s.config.Loops)
 	for i, l := range reactor.Loops() {
 		protocols[i] = h1.New(config, l)
@@ -183,6 +198,9 @@ func (s *Server) protocol() *h1.Config {
 		IdleTimeout:    c.IdleTimeout,
 		HeadTimeout:    c.HeadTimeout,
 		ContentTimeout: c.ContentTimeout,
+		ContentRate:    c.ContentRate,
+		ContentGrace:   c.ContentGrace,
+		MaxRequests:    c.MaxRequests,
 	}
 }
 
@@ -205,6 +223,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	if err := reactor.Shutdown(ctx); err != nil {
 		s.done = fmt.Errorf("server: requests were cut off: %w", err)
+	}
+	if s.log != nil {
+		s.log.Close() // the loops have ended
 	}
 	return s.done
 }

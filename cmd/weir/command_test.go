@@ -47,6 +47,7 @@ func TestUsageErrors(t *testing.T) {
 		{"--backlog", []string{"demo", "--backlog=-1"}},
 		{"--backlog", []string{"demo", "--backlog=x"}},
 		{"--accept", []string{"demo", "--accept=magic"}},
+		{"--access-log-format", []string{"demo", "--access-log-format=json"}},
 		{"--socket-mode", []string{"demo", "--socket-mode=999"}},
 		{"--socket-mode", []string{"demo", "--socket-mode=7777"}},
 		{"--server-header", []string{"demo", "--server-header=a\r\nb"}},

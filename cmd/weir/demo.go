@@ -13,9 +13,19 @@ import (
 	"github.com/weirhttp/weir/app"
 )
 
-type demoCommand struct{ serveFlags }
+type demoCommand struct {
+	serveFlags
+	TestRoutes bool `help:"Add routes for tests: /sink, /panic and /internals."`
+}
 
-func (d *demoCommand) Run() error { return d.serve("the demo", demo) }
+func (d *demoCommand) Run() error {
+	if !d.TestRoutes {
+		return d.serve("the demo", demo)
+	}
+	err := d.serve("the demo", testRoutes(demo))
+	fmt.Printf("weir made %d calls\n", testCalls.Load())
+	return err
+}
 
 //go:embed demo.html
 var demoPage []byte
@@ -59,6 +69,9 @@ func onlyGet(application app.Application, environ *app.Environ, start app.StartR
 	switch environ.Method() {
 	case "GET", "HEAD":
 		return application(environ, start)
+	case "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE":
+	default: // RFC 9110 9.1
+		return text(environ, start, "501 Not Implemented", "this method is not known\n")
 	}
 	start("405 Method Not Allowed", []app.Header{plainHeaders[0], {Name: "Allow", Value: "GET, HEAD"}})
 	return environ.Bytes([]byte("this page answers GET and HEAD\n"))

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/automaxprocs/maxprocs"
 
 	"github.com/weirhttp/weir/server"
+	"github.com/weirhttp/weir/server/accesslog"
 )
 
 // cli is the command line.
@@ -36,7 +37,7 @@ func run(args []string) int {
 	parser, err := kong.New(&cli{},
 		kong.Name("weir"),
 		kong.Description("An event-loop HTTP server for WSGI-style applications."),
-		kong.Vars{"accept": string(server.DefaultAccept)},
+		kong.Vars{"accept": string(server.DefaultAccept), "accessLogFormat": string(accesslog.Combined)},
 		kong.Exit(func(code int) { exit = code }),
 	)
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,19 +13,25 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server"
+	"github.com/weirhttp/weir/server/accesslog"
 )
 
 // serveFlags are what all commands that serve have in common.
 type serveFlags struct {
-	Bind            []string      `short:"b" default:"127.0.0.1:8000" placeholder:"ADDR" sep:"none" help:"Address to listen at: HOST:PORT, [::]:PORT, unix:PATH or fd://N. Repeatable."`
+	Bind            []string      `short:"b" default:"127.0.0.1:8000" placeholder:"ADDR" sep:"none" help:"Address to listen at: HOST:PORT, [::]:PORT, unix:PATH or fd://N. Repeatable (default: ${default})."`
 	Loops           int           `placeholder:"N" help:"Number of event loops (default: the number of CPUs that may be used)."`
 	Accept          string        `enum:"reuseport,distribute" default:"${accept}" help:"How loops come by connections: reuseport or distribute."`
 	Backlog         int           `placeholder:"N" help:"Length of the queue of connections that are not accepted yet (default: the system's maximum)."`
 	AcceptAtOnce    bool          `help:"Accept connections before their clients have sent something."`
 	SocketMode      string        `placeholder:"OCTAL" help:"Permission bits of Unix sockets, such as 660."`
-	ServerHeader    string        `default:"weir" placeholder:"TEXT" help:"Value of the Server header; empty drops it."`
+	ServerHeader    string        `default:"weir" placeholder:"TEXT" help:"Value of the Server header; empty drops it (default: ${default})."`
+	AccessLog       string        `placeholder:"FILE" help:"Append a line for each request to FILE; - is standard output. Off by default."`
+	AccessLogFormat string        `enum:"common,combined" default:"${accessLogFormat}" help:"Form of these lines: common or combined."`
 	GracefulTimeout time.Duration `default:"30s" help:"How long running requests are waited for at SIGTERM."`
+
+	limitFlags
 }
 
 // serve serves application until a signal ends it.
@@ -34,8 +41,20 @@ func (f *serveFlags) serve(what string, application app.Application) error {
 		return err
 	}
 	config.Application = application
+	accessLog, err := f.openAccessLog()
+	if err != nil {
+		return err
+	}
+	if accessLog != nil {
+		defer accessLog.Close()
+		config.AccessLog = accessLog
+	}
 	setMaxProcs(slog.Default())
 	s, err := server.New(config)
+	var wrong *loop.AddressError
+	if errors.As(err, &wrong) {
+		return &usageError{"--bind: " + err.Error()}
+	}
 	if err != nil {
 		return err
 	}
@@ -50,6 +69,7 @@ func (f *serveFlags) serve(what string, application app.Application) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process
+	slog.Info("RLIMIT_NOFILE is raised to its hard limit", "connections", s.MaxConnections())
 	fmt.Printf("weir serves %s at %s with %d loops, pid %d\n", what, strings.Join(urls, " and "), s.Loops(), os.Getpid())
 	return s.Serve(ctx)
 }
@@ -64,6 +84,7 @@ func (f *serveFlags) config() (server.Config, error) {
 		AcceptAtOnce:    f.AcceptAtOnce,
 		ServerHeader:    f.ServerHeader,
 		NoServerHeader:  f.ServerHeader == "",
+		AccessLogFormat: accesslog.Format(f.AccessLogFormat),
 		GracefulTimeout: f.GracefulTimeout,
 	}
 	switch {
@@ -73,6 +94,9 @@ func (f *serveFlags) config() (server.Config, error) {
 		return c, &usageError{"--backlog must be 1 or more"}
 	case app.HasControl(f.ServerHeader):
 		return c, &usageError{"--server-header must not have control characters"}
+	}
+	if err := f.limitFlags.apply(&c); err != nil {
+		return c, err
 	}
 	if f.GracefulTimeout == 0 {
 		c.GracefulTimeout = 1 // nanosecond: 0 would mean the default

@@ -1,9 +1,7 @@
 package h1
 
 import (
-	"cmp"
 	"io"
-	"time"
 
 	"github.com/weirhttp/weir/httpparse"
 	"github.com/weirhttp/weir/loop"
@@ -14,14 +12,21 @@ type conn struct {
 	loop.Conn
 	protocol *Protocol
 	t        *transaction // nil while idle
+	requests uint32       // read so far
+	blank    uint32       // octets of empty lines since the last request: while idle nobody else counts them
 	state    state
 	inside   bool // Data is running
 	last     bool // no request is read after this one
-	isClosed bool
 }
 
 // Opened implements loop.Handler.
-func (c *conn) Opened() { c.SetDeadline(c.protocol.config.IdleTimeout) }
+func (c *conn) Opened() {
+	if c.OverLimit() {
+		c.refuse(503, "too many connections from this address")
+		return
+	}
+	c.SetDeadline(c.protocol.config.IdleTimeout)
+}
 
 // Data implements loop.Handler: it goes through the requests that are in.
 func (c *conn) Data(in []byte) (n int) {
@@ -84,6 +89,9 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	if c.state == idle && t.used {
 		t.reset()
 	}
+	if c.state == idle {
+		t.request.BehindEmptyLines(int(c.blank))
+	}
 	t.used = true
 	config := c.protocol.config
 	n, err := t.request.Parse(in, &config.Limits)
@@ -92,16 +100,20 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 			c.move(headStarted)
 			c.SetDeadline(config.HeadTimeout)
 		}
+		c.blank += uint32(n)
 		return n, false
 	}
 	if err != nil {
 		t.method = method(t.request.Method.Of(in)) // empty when it was not read
+		t.refused = in
 		c.refuseParse(err)
 		return len(in), false
 	}
+	c.blank = 0
 	t.head = in[:n]
 	t.method = method(t.request.Method.Of(in))
-	t.close = !t.request.KeepAlive || c.last
+	c.requests++
+	t.close = !t.request.KeepAlive || c.last || int(c.requests) == config.MaxRequests
 	m, more := c.begin(in[n:])
 	return n + m, more
 }
@@ -119,7 +131,7 @@ func (c *conn) run(content []byte) {
 	t := c.t
 	config := c.protocol.config
 	application := config.Application
-	if t.request.Form == httpparse.AsteriskForm {
+	if t.isServerWide() {
 		application = serverWide
 	}
 	if t.stream != nil {
@@ -143,16 +155,18 @@ func (c *conn) settle() {
 	t := c.t
 	early := c.state == streaming
 	switch {
-	case !t.complete:
+	case !t.complete && t.framing == byClose:
 		c.move(connectionClosed)
 		c.drop()
 		c.Abort(loop.ReasonAborted)
+	case !t.complete: // the framing shows it; earlier answers still leave
+		c.end(loop.ReasonAborted, early)
 	case t.close || early && !t.canSkip():
-		c.end(loop.ReasonDone, early || !t.request.ConnectionClose && t.request.Minor == 1)
+		c.end(loop.ReasonDone, early || t.mayBeFollowed())
 	case early:
 		c.move(answeredEarly)
 		t.stream.End(errGone)
-		c.SetDeadline(cmp.Or(c.protocol.config.ContentTimeout, unreadWait))
+		c.awaitOctets()
 	default:
 		c.move(answered)
 		c.SetDeadline(c.protocol.config.IdleTimeout)
@@ -188,6 +202,9 @@ func (c *conn) drop() {
 		t.stream.End(errGone)
 	}
 	if !t.finished {
+		if c.protocol.log != nil && t.head != nil {
+			t.logAnswer()
+		}
 		t.exchange.Gone()
 		return
 	}
@@ -250,7 +267,6 @@ func (c *conn) Shutdown() {
 
 // Closed implements loop.Handler.
 func (c *conn) Closed(loop.Reason) {
-	c.isClosed = true
 	if c.state != closing {
 		c.move(connectionClosed)
 	}
@@ -278,6 +294,9 @@ func (c *conn) refuse(code int, why string) {
 		b = append(b, text...)
 	}
 	c.SetBuffer(b)
+	if c.protocol.log != nil {
+		c.logRefusal(code, len(text))
+	}
 	reason := loop.ReasonProtocol
 	if code == 408 {
 		reason = loop.ReasonTimeout
@@ -287,6 +306,3 @@ func (c *conn) refuse(code int, why string) {
 	}
 	c.end(reason, true)
 }
-
-// unreadWait is how long content that nobody reads is waited for when there is no ContentTimeout.
-const unreadWait = 30 * time.Second

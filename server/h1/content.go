@@ -3,6 +3,7 @@ package h1
 import (
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/httpparse"
@@ -30,6 +31,9 @@ func (c *conn) begin(in []byte) (n int, more bool) {
 	case r.Form == httpparse.AuthorityForm:
 		c.refuse(501, "CONNECT is for proxies")
 		return len(in), false
+	case r.Form == httpparse.AbsoluteForm && !strings.EqualFold(view(r.Scheme.Of(t.head)), t.Scheme()):
+		c.refuse(421, "this connection is not for that scheme") // RFC 9110 7.4
+		return len(in), false
 	case r.Expect == httpparse.ExpectOther:
 		c.refuse(417, "the only expectation that can be met is 100-continue")
 		return len(in), false
@@ -38,6 +42,7 @@ func (c *conn) begin(in []byte) (n int, more bool) {
 		return len(in), false
 	}
 	t.asked = r.Expect != httpparse.ExpectContinue
+	t.patience.octets = c.Received() - uint64(len(in))
 	switch {
 	case r.Chunked:
 	case r.ContentLength <= 0:
@@ -116,7 +121,7 @@ func (c *conn) awaitContent(n int) (int, bool) {
 		c.t.kept = true
 		c.t.keepHead()
 	}
-	c.SetDeadline(c.protocol.config.ContentTimeout)
+	c.awaitOctets()
 	return n, false
 }
 
@@ -143,7 +148,7 @@ func (c *conn) wantContent(t *transaction) {
 		return
 	}
 	c.askFor(nil)
-	c.SetDeadline(c.protocol.config.ContentTimeout)
+	c.awaitOctets()
 	c.release()
 }
 
@@ -181,9 +186,9 @@ func (c *conn) readStream(in []byte) (n int, more bool) {
 		}
 	}
 	if full || !t.asked && c.state == streaming { // what is waited for is the application
-		c.SetDeadline(0)
+		c.awaitApplication()
 	} else {
-		c.SetDeadline(c.protocol.config.ContentTimeout)
+		c.awaitOctets()
 	}
 	if full {
 		c.Hold()
@@ -210,7 +215,7 @@ func (c *conn) contentEnds() (more bool) {
 		return true
 	}
 	c.t.stream.End(io.EOF)
-	c.SetDeadline(0)
+	c.awaitApplication()
 	c.Hold()
 	return false
 }
@@ -231,7 +236,7 @@ func (c *conn) contentFails(code int, err error) {
 	}
 	t.close = true
 	c.move(contentComplete)
-	c.SetDeadline(0)
+	c.awaitApplication()
 	c.Hold()
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/httpparse"
 	"github.com/weirhttp/weir/loop"
+	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 )
 
@@ -16,7 +17,9 @@ import (
 type Config struct {
 	Application app.Application
 	Exchange    *exchange.Config
-	Limits      httpparse.Limits
+	// AccessLog is told of each request; nil: there is none.
+	AccessLog *accesslog.Log
+	Limits    httpparse.Limits
 	// Server is the value of the Server field; "" leaves the field out.
 	Server string
 	// ContentBuffer is up to how many octets of content are read before the application is called, so
@@ -27,6 +30,11 @@ type Config struct {
 	// IdleTimeout bounds how long a connection may be without a request, HeadTimeout how long a
 	// head may take from its first octet, ContentTimeout the time between octets of content.
 	IdleTimeout, HeadTimeout, ContentTimeout time.Duration
+	// ContentRate is the least rate at which content may come, in octets a second, after ContentGrace; 0: any.
+	ContentRate  int
+	ContentGrace time.Duration
+	// MaxRequests is how many requests a connection may carry; 0: no limit.
+	MaxRequests int
 }
 
 // Protocol makes connections. There is one for each loop; its fields are the loop's.
@@ -34,10 +42,11 @@ type Protocol struct {
 	config   *Config
 	loop     *loop.Loop
 	executor app.Executor
-	free     []*transaction // not in use
-	fixed    []byte         // the Server and Date field lines
-	fixedAt  int64          // the second for which fixed is good
-	date     []byte         // the part of fixed that is the Date field line
+	free     []*transaction    // not in use
+	fixed    []byte            // the Server and Date field lines
+	fixedAt  int64             // the second for which fixed is good
+	date     []byte            // the part of fixed that is the Date field line
+	log      *accesslog.Scribe // nil: no access log
 }
 
 // maxFree bounds how many transactions a loop keeps for reuse.
@@ -45,7 +54,11 @@ const maxFree = 128
 
 // New returns the protocol of one loop.
 func New(config *Config, l *loop.Loop) *Protocol {
-	return &Protocol{config: config, loop: l, executor: executor{l}, fixedAt: -1}
+	p := &Protocol{config: config, loop: l, executor: executor{l}, fixedAt: -1}
+	if config.AccessLog != nil {
+		p.log = config.AccessLog.Scribe()
+	}
+	return p
 }
 
 // NewConn returns the handler of a new connection.

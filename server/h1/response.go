@@ -14,7 +14,7 @@ import (
 // Head implements exchange.Wire.
 func (t *transaction) Head(h *exchange.Head) {
 	c := t.c
-	t.headSent = true
+	t.headSent, t.status = true, h.Code
 	t.close = t.close || h.Close || c.last || h.Done && c.state == streaming && !t.canSkip()
 	// Most responses of an application have the head of the one before, but for a date that changes once a second.
 	usual := !t.close && t.request.Minor == 1 && h.Length >= 0 && !h.NoContent
@@ -88,6 +88,7 @@ func (t *transaction) appendHead(b []byte, h *exchange.Head, fields []byte) []by
 // Chunk implements exchange.Wire.
 func (t *transaction) Chunk(p []byte) {
 	c := t.c
+	t.sent += int64(len(p))
 	if t.framing != byChunks {
 		c.Write(p)
 		return
@@ -99,7 +100,10 @@ func (t *transaction) Chunk(p []byte) {
 }
 
 // File implements exchange.Wire. Its length is known, so that it is never chunked.
-func (t *transaction) File(file app.File, offset, n int64) { t.c.SendFile(file, offset, n) }
+func (t *transaction) File(file app.File, offset, n int64) {
+	t.sent += n
+	t.c.SendFile(file, offset, n)
+}
 
 // Flush implements exchange.Wire.
 func (t *transaction) Flush() { t.c.Flush() }
@@ -117,6 +121,9 @@ func (t *transaction) Finish(complete bool) {
 		c.SetBuffer(append(c.Buffer(), "0\r\n\r\n"...))
 	}
 	t.finished, t.complete = true, complete
+	if c.protocol.log != nil {
+		t.logAnswer()
+	}
 	if c.inside {
 		return // Data goes on from here
 	}
@@ -128,11 +135,20 @@ func (t *transaction) Finish(complete bool) {
 
 func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
 
-// statusLine is the text of a status: "404 Not Found".
-func statusLine(code int) string { return strconv.Itoa(code) + " " + http.StatusText(code) }
+// statusLine is the text of a status: "404 Not Found". Two reasons have been renamed since net/http's (RFC 9110 15.5.14,
+// 15.5.15).
+func statusLine(code int) string {
+	switch code {
+	case 413:
+		return "413 Content Too Large"
+	case 414:
+		return "414 URI Too Long"
+	}
+	return strconv.Itoa(code) + " " + http.StatusText(code)
+}
 
 // serverWide answers OPTIONS *, which asks about the server and not about the application (RFC 9110 9.3.7).
 func serverWide(environ *app.Environ, start app.StartResponse) app.Body {
-	start("200 OK", []app.Header{{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"}})
+	start("200 OK", []app.Header{{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}})
 	return app.Empty()
 }

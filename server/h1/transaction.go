@@ -32,8 +32,12 @@ type transaction struct {
 	asked     bool  // 100 (Continue) was sent, or need not be
 	kept      bool  // keepHead was called
 	received  int64 // octets of streamed content
+	patience  patience
 	skipTo    int64 // how far received may go when nobody reads it
 
+	refused  []byte // what the parser refused: a view, good until Data returns
+	status   int    // of the response; 0: no head is sent
+	sent     int64  // octets of its content that were passed to the connection
 	rendered rendered
 	framing  framing
 	headSent bool
@@ -72,7 +76,8 @@ func (t *transaction) reset() {
 	t.chunked.Reset()
 	t.left, t.length = 0, -1
 	t.stream, t.asked, t.kept = nil, false, false
-	t.received, t.skipTo = 0, 0
+	t.received, t.skipTo, t.patience = 0, 0, patience{}
+	t.refused, t.status, t.sent = nil, 0, 0
 	t.framing, t.headSent, t.close, t.finished, t.complete = byLength, false, false, false, false
 }
 
@@ -190,3 +195,22 @@ func (t *transaction) Remote() (host string, port int) {
 
 // Local implements app.Source.
 func (t *transaction) Local() (host string, port int) { return local(t.c.Listener()) }
+
+// isServerWide tells whether the request is an OPTIONS of the server: "*", or an absolute-form without path and
+// query, which means the same (RFC 9112 3.2.4).
+func (t *transaction) isServerWide() bool {
+	r := &t.request
+	return r.Form == httpparse.AsteriskForm ||
+		r.Form == httpparse.AbsoluteForm && r.Path.Len() == 0 && !r.HasQuery && t.method == "OPTIONS"
+}
+
+// lingerFrom is from how many octets of content on a closing connection waits for the client's end: less has
+// left before the client can send anything more.
+const lingerFrom = 16 << 10
+
+// mayBeFollowed tells whether octets that come behind the last request would cost the client its answer (RFC 9112
+// 9.6): it did not say close, or sent content, behind which old clients send an empty line, or the answer takes long.
+func (t *transaction) mayBeFollowed() bool {
+	r := &t.request
+	return !r.ConnectionClose && r.Minor == 1 || r.Chunked || r.ContentLength > 0 || t.sent > lingerFrom
+}
