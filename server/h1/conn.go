@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"bytes"
 	"io"
 
 	"github.com/weirhttp/weir/httpparse"
@@ -96,7 +97,7 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	config := c.protocol.config
 	n, err := t.request.Parse(in, &config.Limits)
 	if err == httpparse.NeedMore {
-		if c.state == idle && n < len(in) && in[n] != '\r' { // not empty lines only
+		if c.state == idle && len(bytes.TrimLeft(in[n:], "\r\n")) > 0 { // not empty lines only
 			c.move(headStarted)
 			c.SetDeadline(config.HeadTimeout)
 		}
