@@ -72,8 +72,10 @@ func (s *sequence) Close() error { s.stop(); return nil }
 
 // reader is a body over an io.Reader.
 type reader struct {
-	src io.Reader
-	buf []byte
+	src    io.Reader
+	buf    []byte
+	filled bool // by the last read
+	fixed  bool // the size of buf was asked for
 }
 
 // Reader returns a body of what r reads, ChunkSize octets at a time at most. When r is an io.Closer,
@@ -89,12 +91,30 @@ func ReaderN(r io.Reader, n int64) Body {
 	return &sized{reader{src: r}, n, n}
 }
 
+// firstChunk is the size of a reader's first buffer, in octets. A source that fills a buffer gets a larger one next, so
+// that a slow one costs little.
+const firstChunk = 4 << 10
+
 func (r *reader) Next() ([]byte, error) {
-	if r.buf == nil {
-		r.buf = make([]byte, ChunkSize)
+	r.grow(ChunkSize)
+	return r.read(r.buf)
+}
+
+// grow makes the buffer that is good for the next read, of content of which at most left octets are to come.
+func (r *reader) grow(left int64) {
+	switch {
+	case r.buf == nil:
+		r.buf = make([]byte, min(firstChunk, left))
+	case r.filled && len(r.buf) < ChunkSize && !r.fixed:
+		r.buf = make([]byte, min(int64(4*len(r.buf)), ChunkSize))
 	}
-	n, err := r.src.Read(r.buf)
-	return r.buf[:n], err
+}
+
+// read reads into b, which may be a part of buf.
+func (r *reader) read(b []byte) ([]byte, error) {
+	n, err := r.src.Read(b)
+	r.filled = n == len(r.buf)
+	return b[:n], err
 }
 
 func (r *reader) Close() error {
@@ -114,11 +134,8 @@ func (s *sized) Next() ([]byte, error) {
 	if s.left == 0 {
 		return nil, io.EOF
 	}
-	if s.buf == nil {
-		s.buf = make([]byte, min(ChunkSize, s.left))
-	}
-	s.buf = s.buf[:min(int64(len(s.buf)), s.left)]
-	chunk, err := s.reader.Next()
+	s.grow(s.left)
+	chunk, err := s.read(s.buf[:min(int64(len(s.buf)), s.left)])
 	s.left -= int64(len(chunk))
 	if err == io.EOF && s.left > 0 {
 		err = io.ErrUnexpectedEOF
@@ -167,7 +184,7 @@ func FileWrapper(filelike io.Reader, blockSize int) Body {
 	}
 	r := &reader{src: filelike}
 	if blockSize > 0 {
-		r.buf = make([]byte, blockSize)
+		r.buf, r.fixed = make([]byte, blockSize), true
 	}
 	return r
 }

@@ -45,6 +45,7 @@ func TestLingerToEnd(t *testing.T) {
 		opened: func(p *peer) {
 			_ = unix.SetsockoptInt(int(p.fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 1<<20)
 			_ = unix.SetsockoptInt(int(p.fd), unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<20)
+			_ = unix.SetsockoptInt(int(p.fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, 1<<20)
 			end := []unix.PollFd{{Fd: p.fd, Events: unix.POLLRDHUP}}
 			for {
 				if _, err := unix.Poll(end, int(patience.Milliseconds())); err != unix.EINTR {

@@ -17,6 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// maxUnsent is how many octets the kernel may hold for a client beyond those that are on their way.
+const maxUnsent = 128 << 10
+
 // ListenOptions configure a Listener.
 type ListenOptions struct {
 	// Backlog is the length of the queue of connections that are not accepted yet; 0: the system's maximum.
@@ -115,6 +118,7 @@ func (ln *Listener) listenTCP(address string, o ListenOptions) error {
 		{SetSockOpt: socket.SetReuseAddr, Opt: 1},
 		// Accepted sockets inherit it. Output leaves in whole batches: waiting for more only delays.
 		{SetSockOpt: socket.SetNoDelay, Opt: 1},
+		{SetSockOpt: boundUnsent, Opt: maxUnsent},
 	}
 	if o.DeferAccept {
 		options = append(options, socket.Option[int]{SetSockOpt: deferAccept, Opt: 1})
@@ -185,10 +189,13 @@ func (ln *Listener) inherit(number string) error {
 	if err := ln.prepare(int(fd), 0); err != nil {
 		return err
 	}
-	if ln.network == "tcp" {
-		return socket.SetNoDelay(int(fd), 1)
+	if ln.network != "tcp" {
+		return nil
 	}
-	return nil
+	if err := boundUnsent(int(fd), maxUnsent); err != nil {
+		return err
+	}
+	return socket.SetNoDelay(int(fd), 1)
 }
 
 func (ln *Listener) listenUnix(path string, o ListenOptions) error {

@@ -31,6 +31,9 @@ func (c *Conn) register() error {
 	return c.loop.poller.AddReadWrite(&netpoll.PollAttachment{FD: int(c.fd)}, true)
 }
 
+// boundUnsent does nothing: the option is not inherited by accepted sockets on all of these systems.
+func boundUnsent(int, int) error { return nil }
+
 // deferAccept does nothing: accept filters are modules that a system may not have loaded.
 func deferAccept(int, int) error { return nil }
 

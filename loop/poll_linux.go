@@ -81,6 +81,12 @@ func (c *Conn) resumeReading() {
 	}
 }
 
+// boundUnsent has the kernel take no more than n octets beyond what is on its way to a client. Accepted sockets inherit it. Without
+// it a client that does not read is given megabytes of send buffer, which takes the loop milliseconds to fill.
+func boundUnsent(fd, n int) error {
+	return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, n))
+}
+
 // check fails the connection when the poller refuses (out of memory, or of its limit of watches).
 func (c *Conn) check(err error) {
 	if err != nil {

@@ -9,10 +9,8 @@ package exchange
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"runtime/debug"
 	"sync/atomic"
 
 	"github.com/weirhttp/weir/app"
@@ -32,6 +30,7 @@ type Config struct {
 	// answered with 503.
 	MaxBlocking int
 	blocking    atomic.Int64
+	reports     reports
 }
 
 // Head is the head of a response, as the wire needs it.
@@ -200,7 +199,7 @@ func (x *Exchange) Gone() {
 func (x *Exchange) call(application app.Application) (ok bool) {
 	defer func() {
 		if !ok {
-			x.fail(panicError(recover()))
+			x.fail(x.panicError(recover()))
 		}
 	}()
 	x.body = application(&x.Environ, x.start)
@@ -222,7 +221,7 @@ func (x *Exchange) next() (chunk []byte, err error) {
 	ok := false
 	defer func() {
 		if !ok {
-			chunk, err = nil, panicError(recover())
+			chunk, err = nil, x.panicError(recover())
 		}
 	}()
 	chunk, err = x.body.Next()
@@ -239,7 +238,7 @@ func (x *Exchange) closeBody() {
 	x.body = nil
 	defer func() {
 		if v := recover(); v != nil {
-			x.report("application failed in Close", panicError(v))
+			x.report("application failed in Close", x.panicError(v))
 		}
 	}()
 	if err := body.Close(); err != nil {
@@ -427,39 +426,4 @@ func (x *Exchange) answer(status string, headers []app.Header) {
 		x.wire.Chunk([]byte(text))
 	}
 	x.wire.Finish(true)
-}
-
-// report logs what the application did wrong.
-func (x *Exchange) report(message string, err error) {
-	args := []any{"method", x.Environ.Get("REQUEST_METHOD"), "path", x.Environ.Get("PATH_INFO")}
-	if err != nil {
-		args = append(args, "error", err)
-	}
-	if p := (*PanicError)(nil); errors.As(err, &p) {
-		args = append(args, "stack", string(p.Stack))
-	}
-	x.config.Log.Error(message, args...)
-}
-
-// PanicError is a panic of the application.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
-
-// panicError makes an error of a recovered value. Breaches of the contract are errors already.
-func panicError(v any) error {
-	switch v := v.(type) {
-	case nil:
-		return errGoexit
-	case *app.StartResponseError:
-		return v
-	case error:
-		if errors.Is(v, app.ErrAbort) {
-			return v
-		}
-	}
-	return &PanicError{v, debug.Stack()}
 }

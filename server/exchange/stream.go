@@ -8,8 +8,12 @@ import (
 	"github.com/weirhttp/weir/app"
 )
 
-// streamLow is when a Stream that was full asks for more, in octets.
-const streamLow = HighWater / 4
+// A Stream is full at streamHigh octets, and asks for more at streamLow. What is fed comes in pieces of up to 64 KiB,
+// so that it may hold that much beyond.
+const (
+	streamHigh = 16 << 10
+	streamLow  = 4 << 10
+)
 
 // Stream is wsgi.input for content that is still on its way: the loop feeds it, the application reads
 // it on a goroutine, and waits where nothing has come yet.
@@ -43,7 +47,7 @@ func (s *Stream) Feed(p []byte) (full bool) {
 	}
 	s.buf = append(s.buf, p...)
 	s.arrived.Signal()
-	s.waiting = len(s.buf)-s.off >= HighWater
+	s.waiting = len(s.buf)-s.off >= streamHigh
 	return s.waiting
 }
 
