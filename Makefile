@@ -5,13 +5,18 @@
 # make fuzz    each fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
 # make cross   compile for the other systems
+# make pgo     renew the profile that "make build" optimises bin/weir with
 # make bench   compare with peers (wrk is used where it is installed)
+# make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
+# make bench-compare REF=COMMIT   CPU a request of the working tree and of COMMIT
 GO ?= go
 FUZZTIME ?= 12s
 BENCHFLAGS ?=
+ABUSEFLAGS ?=
+COMPAREFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test race fuzz lint cross bench clean
+.PHONY: run build test race fuzz lint cross bench bench-compare abuse clean
 
 run: build
 	bin/weir demo
@@ -51,8 +56,18 @@ cross:
 	  GOOS=$${system%/*} GOARCH=$${system#*/} $(GO) build ./... || exit 1; \
 	done
 
+# COMPAREFLAGS='-rounds 20' makes the interval narrower.
+bench-compare:
+	@GO="$(GO)" bench/compare.sh "$(REF)" $(COMPAREFLAGS)
+
 bench: build
 	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench --weir ../bin/weir $(BENCHFLAGS)
+
+abuse: build
+	cd bench && $(GO) build -o bin/weir-abuse ./abuse && bin/weir-abuse --weir ../bin/weir $(if $(PEERS),--peers) $(ABUSEFLAGS)
+
+pgo:
+	$(GO) test ./server/h1 -run='^$$' -bench=Plaintext -benchtime=5s -cpuprofile=$(CURDIR)/cmd/weir/default.pgo -o bin/pgo.test
 
 clean:
 	rm -rf bin bench/bin

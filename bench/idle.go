@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
 const (
@@ -28,7 +30,7 @@ func idleGrowth(ctx context.Context, p *process, count int) (before, after int64
 	if err := pause(ctx, settle); err != nil {
 		return 0, 0, err
 	}
-	if before, err = residentBytes(p.cmd.Process.Pid); err != nil {
+	if before, err = proc.ResidentBytes(p.cmd.Process.Pid); err != nil {
 		return 0, 0, err
 	}
 
@@ -43,7 +45,7 @@ func idleGrowth(ctx context.Context, p *process, count int) (before, after int64
 	if err := pause(ctx, settle); err != nil {
 		return 0, 0, err
 	}
-	if after, err = residentBytes(p.cmd.Process.Pid); err != nil {
+	if after, err = proc.ResidentBytes(p.cmd.Process.Pid); err != nil {
 		return 0, 0, err
 	}
 	// A server that has closed some holds less than it should.

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/histogram"
 )
 
 // loadCommand is the hidden first argument with which the runner starts itself
@@ -71,11 +73,11 @@ func (l *load) run() *loadResult {
 	wg.Wait()
 	elapsed := time.Since(begin)
 
-	var latencies histogram
+	var latencies histogram.Histogram
 	errs := map[string]int{}
 	result := &loadResult{}
 	for _, c := range clients {
-		latencies.add(&c.latencies)
+		latencies.Add(&c.latencies)
 		result.Requests += c.requests
 		if c.err != nil {
 			errs[c.err.Error()]++
@@ -89,8 +91,8 @@ func (l *load) run() *loadResult {
 		result.Problems = append(result.Problems, "no request was answered")
 	}
 	result.PerSecond = float64(result.Requests) / elapsed.Seconds()
-	result.P50 = latencies.quantile(0.50)
-	result.P99 = latencies.quantile(0.99)
+	result.P50 = latencies.Quantile(0.50)
+	result.P99 = latencies.Quantile(0.99)
 	return result
 }
 
@@ -100,7 +102,7 @@ type client struct {
 	load      *load
 	request   []byte
 	until     time.Time
-	latencies histogram
+	latencies histogram.Histogram
 	requests  int64
 	err       error
 }
@@ -153,7 +155,7 @@ func (c *client) exchange(conn net.Conn, responses *responseReader, begin time.T
 			return err
 		}
 		c.requests++
-		c.latencies.record(time.Since(begin))
+		c.latencies.Record(time.Since(begin))
 	}
 	if c.load.closing {
 		return responses.end()

@@ -13,6 +13,9 @@ import (
 	"os/signal"
 	"runtime"
 	"syscall"
+
+	"github.com/weirhttp/weir/bench/internal/machine"
+	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
 // Exit statuses: a benchmark with a failed run has no figures to trust.
@@ -26,13 +29,15 @@ const (
 func init() { runtime.LockOSThread() }
 
 func main() {
-	raiseDescriptorLimit()
+	proc.RaiseDescriptorLimit()
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case loadCommand:
 			os.Exit(loadMain(os.Args[2:]))
 		case holdCommand:
 			os.Exit(holdMain(os.Args[2:]))
+		case compareCommand:
+			os.Exit(compareMain(os.Args[2:]))
 		}
 	}
 
@@ -65,7 +70,7 @@ func run(ctx context.Context, opts *options) error {
 		return err
 	}
 	rep := &report{
-		Machine:   describeMachine(),
+		Machine:   machine.Describe(),
 		Generator: opts.generator(),
 		Rounds:    opts.rounds,
 		Duration:  opts.duration.String(),

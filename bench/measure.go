@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
 // A runRecord is one run of one server, as measured.
@@ -121,7 +123,7 @@ func (m *measurer) loadOnce(ctx context.Context, p *process, c benchCase) (recor
 		return fail(err)
 	}
 	pid := p.cmd.Process.Pid
-	before, err := cpuTime(pid)
+	before, err := proc.CPUTime(pid)
 	if err != nil {
 		return fail(err)
 	}
@@ -141,7 +143,7 @@ func (m *measurer) loadOnce(ctx context.Context, p *process, c benchCase) (recor
 	if err != nil {
 		return fail(err)
 	}
-	after, err := cpuTime(pid)
+	after, err := proc.CPUTime(pid)
 	if err != nil {
 		return fail(err)
 	}

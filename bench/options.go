@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
 type options struct {
@@ -35,6 +37,8 @@ type weirVariant struct {
 const usageText = `weir-bench compares weir with gnet, fasthttp and net/http. Run it in the bench folder:
 
 	go run . [flags]
+
+weir-bench compare -h tells about comparing two builds of weir.
 
 The report goes to standard output, a line for each run to standard error.
 Exit status: 0 all runs were good, 1 a run or a build failed, 2 wrong usage.
@@ -120,7 +124,7 @@ func (o *options) check(load string) error {
 		names[v.name] = true
 	}
 	// Some descriptors of each process are not connections of the case.
-	if limit := descriptorLimit(); o.idle > limit-200 {
+	if limit := proc.DescriptorLimit(); o.idle > limit-200 {
 		return fmt.Errorf("-idle-connections %d: a process may hold %d descriptors here", o.idle, limit)
 	}
 	if o.weir != "" {

@@ -11,17 +11,19 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/machine"
 )
 
 // A report is everything that was measured, and where.
 type report struct {
-	Machine   machine     `json:"machine"`
-	Generator string      `json:"generator"`
-	Rounds    int         `json:"rounds"`
-	Duration  string      `json:"duration"`
-	Servers   []server    `json:"servers"`
-	Commands  []command   `json:"commands"`
-	Runs      []runRecord `json:"runs"`
+	Machine   machine.Machine `json:"machine"`
+	Generator string          `json:"generator"`
+	Rounds    int             `json:"rounds"`
+	Duration  string          `json:"duration"`
+	Servers   []server        `json:"servers"`
+	Commands  []command       `json:"commands"`
+	Runs      []runRecord     `json:"runs"`
 	cases     []benchCase
 }
 

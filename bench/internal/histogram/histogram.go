@@ -1,13 +1,14 @@
-package main
+// Package histogram counts latencies.
+package histogram
 
 import (
 	"math/bits"
 	"time"
 )
 
-// A histogram counts latencies in buckets a thirty-second of a power of two
+// A Histogram counts latencies in buckets a thirty-second of a power of two
 // wide, so a percentile is off by 3% at most. The zero value is empty.
-type histogram struct {
+type Histogram struct {
 	counts [64 * subBuckets]uint32
 	total  uint64
 }
@@ -37,21 +38,21 @@ func lowest(bucket int) time.Duration {
 	return time.Duration(bucket-shift<<subBits) << shift
 }
 
-func (h *histogram) record(d time.Duration) {
+func (h *Histogram) Record(d time.Duration) {
 	h.counts[bucket(d)]++
 	h.total++
 }
 
-func (h *histogram) add(other *histogram) {
+func (h *Histogram) Add(other *Histogram) {
 	for i, n := range other.counts {
 		h.counts[i] += n
 	}
 	h.total += other.total
 }
 
-// quantile is the latency below which the fraction q of all lies; 0 when there
+// Quantile is the latency below which the fraction q of all lies; 0 when there
 // are none.
-func (h *histogram) quantile(q float64) time.Duration {
+func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := uint64(q*float64(h.total) + 0.5)
 	var seen uint64
 	for i, n := range h.counts {

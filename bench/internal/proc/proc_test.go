@@ -1,4 +1,4 @@
-package main
+package proc
 
 import (
 	"os"
@@ -13,7 +13,7 @@ func TestParseStat(t *testing.T) {
 		"stat-parens": 18010 * time.Millisecond,
 	}
 	for file, want := range cases {
-		stat, err := os.ReadFile(filepath.Join("testdata", "proc", file))
+		stat, err := os.ReadFile(filepath.Join("testdata", file))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,25 +29,25 @@ func TestParseStat(t *testing.T) {
 }
 
 func TestParseStatus(t *testing.T) {
-	status, err := os.ReadFile(filepath.Join("testdata", "proc", "status"))
+	status, err := os.ReadFile(filepath.Join("testdata", "status"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := parseStatus(status); err != nil || got != 15872<<10 {
+	if got, err := parseStatus(status, "VmRSS:"); err != nil || got != 15872<<10 {
 		t.Errorf("got %d, %v; want %d", got, err, 15872<<10)
 	}
 	for _, status := range []string{"", "VmRSS:\t12\n", "VmRSS:\tx kB\n", "RssAnon:\t12 kB\n"} {
-		if got, err := parseStatus([]byte(status)); err == nil {
+		if got, err := parseStatus([]byte(status), "VmRSS:"); err == nil {
 			t.Errorf("%q: got %d, want an error", status, got)
 		}
 	}
 }
 
 func TestOwnProcess(t *testing.T) {
-	if _, err := cpuTime(os.Getpid()); err != nil {
+	if _, err := CPUTime(os.Getpid()); err != nil {
 		t.Error(err)
 	}
-	rss, err := residentBytes(os.Getpid())
+	rss, err := ResidentBytes(os.Getpid())
 	if err != nil || rss < 1<<20 {
 		t.Errorf("resident: %d, %v", rss, err)
 	}

@@ -1,4 +1,4 @@
-package main
+package histogram
 
 import (
 	"testing"
@@ -15,22 +15,22 @@ func TestBuckets(t *testing.T) {
 }
 
 func TestQuantile(t *testing.T) {
-	var one, two, all histogram
+	var one, two, all Histogram
 	for i := range 1000 {
 		h := &one
 		if i%2 == 1 {
 			h = &two
 		}
-		h.record(time.Duration(i+1) * time.Microsecond)
+		h.Record(time.Duration(i+1) * time.Microsecond)
 	}
-	all.add(&one)
-	all.add(&two)
+	all.Add(&one)
+	all.Add(&two)
 	for q, want := range map[float64]time.Duration{0.5: 500 * time.Microsecond, 0.99: 990 * time.Microsecond} {
-		if got := all.quantile(q); got < want*96/100 || got > want*104/100 {
+		if got := all.Quantile(q); got < want*96/100 || got > want*104/100 {
 			t.Errorf("%v: got %v, want about %v", q, got, want)
 		}
 	}
-	if got := new(histogram).quantile(0.5); got != 0 {
+	if got := new(Histogram).Quantile(0.5); got != 0 {
 		t.Errorf("of nothing: got %v", got)
 	}
 }

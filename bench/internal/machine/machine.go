@@ -1,4 +1,5 @@
-package main
+// Package machine describes where a report comes from.
+package machine
 
 import (
 	"bytes"
@@ -8,9 +9,9 @@ import (
 	"strings"
 )
 
-// A machine is where a report comes from. Its figures mean little elsewhere,
+// A Machine is where a report comes from. Its figures mean little elsewhere,
 // and little here while others keep it busy: hence the load.
-type machine struct {
+type Machine struct {
 	CPU     string `json:"cpu"`
 	Cores   int    `json:"cores"`
 	Kernel  string `json:"kernel"`
@@ -19,8 +20,8 @@ type machine struct {
 	Env     string `json:"go_env,omitempty"` // which the servers inherit
 }
 
-func describeMachine() machine {
-	m := machine{
+func Describe() Machine {
+	m := Machine{
 		CPU:     cpuModel(),
 		Cores:   runtime.NumCPU(),
 		Kernel:  firstLine("/proc/sys/kernel/osrelease"),
@@ -37,7 +38,7 @@ func describeMachine() machine {
 	return m
 }
 
-func (m machine) String() string {
+func (m Machine) String() string {
 	s := fmt.Sprintf("%s, %d cores, Linux %s, %s, load average before %s", m.CPU, m.Cores, m.Kernel, m.Go, m.LoadAvg)
 	if m.Env != "" {
 		s += ", " + m.Env

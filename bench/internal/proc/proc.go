@@ -1,4 +1,5 @@
-package main
+// Package proc reads what Linux tells about a process.
+package proc
 
 import (
 	"bytes"
@@ -14,9 +15,9 @@ import (
 // every architecture that Go supports.
 const clockTick = 10 * time.Millisecond
 
-// cpuTime is the user and system time which all threads of the process have
+// CPUTime is the user and system time which all threads of the process have
 // taken so far.
-func cpuTime(pid int) (time.Duration, error) {
+func CPUTime(pid int) (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, err
@@ -47,18 +48,29 @@ func parseStat(stat []byte) (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, nil
 }
 
-// residentBytes is the process's resident memory.
-func residentBytes(pid int) (int64, error) {
+// ResidentBytes is the process's resident memory.
+func ResidentBytes(pid int) (int64, error) { return statusBytes(pid, "VmRSS:") }
+
+// PeakBytes is the most resident memory that the process has had, since the last ResetPeak if there was one.
+func PeakBytes(pid int) (int64, error) { return statusBytes(pid, "VmHWM:") }
+
+// ResetPeak has PeakBytes begin again. It needs a right that not every user has.
+func ResetPeak(pid int) error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
+}
+
+func statusBytes(pid int, name string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
-	return parseStatus(status)
+	return parseStatus(status, name)
 }
 
-func parseStatus(status []byte) (int64, error) {
+// parseStatus is the value of name, with its colon, in proc_pid_status(5).
+func parseStatus(status []byte, name string) (int64, error) {
 	for line := range bytes.Lines(status) {
-		value, found := bytes.CutPrefix(line, []byte("VmRSS:"))
+		value, found := bytes.CutPrefix(line, []byte(name))
 		if !found {
 			continue
 		}
@@ -72,21 +84,42 @@ func parseStatus(status []byte) (int64, error) {
 		}
 		return kib << 10, nil
 	}
-	return 0, errors.New("status: no VmRSS")
+	return 0, errors.New("status: no " + name)
 }
 
-// raiseDescriptorLimit makes the soft limit the hard one, for this process and
+// Children are the processes that the process has started and that still run.
+func Children(pid int) []int {
+	var children []int
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return nil
+	}
+	for _, task := range tasks {
+		list, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
+		if err != nil {
+			continue
+		}
+		for _, field := range bytes.Fields(list) {
+			if child, err := strconv.Atoi(string(field)); err == nil {
+				children = append(children, child)
+			}
+		}
+	}
+	return children
+}
+
+// RaiseDescriptorLimit makes the soft limit the hard one, for this process and
 // those it starts. Go does so for itself, but hands the old limit to children.
-func raiseDescriptorLimit() {
+func RaiseDescriptorLimit() {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return
 	}
 	limit.Cur = limit.Max
-	_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) // descriptorLimit tells what came of it
+	_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) // DescriptorLimit tells what came of it
 }
 
-func descriptorLimit() int {
+func DescriptorLimit() int {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/weirhttp/weir/bench/internal/histogram"
+)
+
+const (
+	healthyEvery   = 5 * time.Millisecond // between requests: 200 a second
+	healthyTimeout = 2 * time.Second      // for an answer; later is an error
+	healthyNice    = -10                  // where it is allowed
+)
+
+// A healthy client has one connection and sends at fixed times, whatever the server does. A latency counts from when a
+// request should have been sent. It makes blocking system calls on a thread of its own, ahead of others in the
+// queue for a core where that is allowed: the figures are to be about the server, and not about the runtime of the client.
+type healthy struct {
+	port int
+
+	sending  atomic.Bool // any goroutine
+	attacked atomic.Bool // any goroutine
+	quit     chan struct{}
+	done     chan struct{}
+	ready    chan error // whether the first connection was made and answered
+
+	// The client's own, and the starter's after done.
+	fd         int
+	buffer     []byte
+	quiet      histogram.Histogram // before the attack
+	latencies  histogram.Histogram
+	requests   int
+	errors     int
+	reconnects int // that the server had announced
+	firstError error
+}
+
+// newHealthy connects and makes one request. Sending begins with begin.
+func newHealthy(port int) (*healthy, error) {
+	h := &healthy{port: port, fd: -1, buffer: make([]byte, 16<<10),
+		quit: make(chan struct{}), done: make(chan struct{}), ready: make(chan error, 1)}
+	go h.run()
+	return h, <-h.ready
+}
+
+func (h *healthy) begin() { h.sending.Store(true) }
+
+// attack has what follows count as under attack.
+func (h *healthy) attack() { h.attacked.Store(true) }
+
+// pause ends the sending; the connection stays.
+func (h *healthy) pause() { h.sending.Store(false) }
+
+// stop closes the connection. Figures may be read after it.
+func (h *healthy) stop() {
+	close(h.quit)
+	<-h.done
+}
+
+func (h *healthy) run() {
+	runtime.LockOSThread() // and never unlocked: the thread ends with its priority
+	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, healthyNice)
+	defer close(h.done)
+	defer h.disconnect()
+	if err := h.exchange(); err != nil {
+		h.ready <- fmt.Errorf("healthy client: %w", err)
+		return
+	}
+	h.ready <- nil
+	due, sent := time.Now(), false
+	for {
+		select {
+		case <-h.quit:
+			return
+		default:
+		}
+		if !h.sending.Load() {
+			if sent && h.attacked.Load() {
+				h.recordDue(due)
+			}
+			sent = false
+			time.Sleep(healthyEvery)
+			due = time.Now()
+			continue
+		}
+		sent = true
+		if wait := time.Until(due); wait > 0 {
+			span := syscall.NsecToTimespec(int64(wait))
+			_ = syscall.Nanosleep(&span, nil)
+			continue // it may have been interrupted
+		}
+		attacked := h.attacked.Load()
+		if attacked {
+			h.requests++
+		}
+		if err := h.exchange(); err != nil {
+			h.errors++
+			if h.firstError == nil {
+				h.firstError = err
+			}
+			h.disconnect()
+		}
+		if took := time.Since(due); attacked {
+			h.latencies.Record(took)
+		} else {
+			h.quiet.Record(took)
+		}
+		due = due.Add(healthyEvery)
+	}
+}
+
+// recordDue counts the requests that should have been sent and have not been, because earlier ones took too long: without
+// them a server that hangs would look better the longer it does.
+func (h *healthy) recordDue(due time.Time) {
+	for now := time.Now(); due.Before(now); due = due.Add(healthyEvery) {
+		h.requests++
+		h.latencies.Record(now.Sub(due))
+	}
+}
+
+var (
+	healthyRequest = []byte("GET /plaintext HTTP/1.1\r\nHost: healthy\r\n\r\n")
+	healthyContent = []byte("\r\n\r\nHello, World!")
+)
+
+// exchange makes a request, on a new connection where there is none.
+func (h *healthy) exchange() error {
+	if h.fd < 0 {
+		if err := h.connect(); err != nil {
+			return err
+		}
+	}
+	if _, err := syscall.Write(h.fd, healthyRequest); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	n := 0
+	for {
+		m, err := syscall.Read(h.fd, h.buffer[n:])
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case err != nil:
+			return fmt.Errorf("read: %w", err)
+		case m == 0:
+			return errors.New("closed by the server")
+		}
+		n += m
+		if done, err := judge(h.buffer[:n]); err != nil {
+			return err
+		} else if done {
+			break
+		}
+	}
+	if bytes.Contains(bytes.ToLower(h.buffer[:n]), []byte("\r\nconnection: close\r\n")) {
+		h.disconnect()
+		h.reconnects++
+	}
+	return nil
+}
+
+// judge tells whether response is whole, and is the one that there should be.
+func judge(response []byte) (done bool, err error) {
+	if len(response) < len("HTTP/1.1 200 ") {
+		return false, nil
+	}
+	if string(response[9:13]) != "200 " {
+		line, _, _ := bytes.Cut(response, []byte("\r\n"))
+		return false, errors.New("answered " + strconv.Quote(string(line)))
+	}
+	if bytes.HasSuffix(response, healthyContent) {
+		return true, nil
+	}
+	if end := bytes.Index(response, healthyContent[:4]); end >= 0 && len(response)-end > len(healthyContent) {
+		return false, errors.New("the content is another one")
+	}
+	return false, nil
+}
+
+func (h *healthy) connect() error {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("socket: %w", err)
+	}
+	limit := syscall.NsecToTimeval(int64(healthyTimeout))
+	err = errors.Join(
+		syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &limit),
+		syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &limit),
+		syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1),
+	)
+	if err == nil {
+		err = syscall.Connect(fd, &syscall.SockaddrInet4{Port: h.port, Addr: [4]byte{127, 0, 0, 1}})
+	}
+	if err != nil {
+		_ = syscall.Close(fd)
+		return fmt.Errorf("connect: %w", err)
+	}
+	h.fd = fd
+	return nil
+}
+
+func (h *healthy) disconnect() {
+	if h.fd >= 0 {
+		_ = syscall.Close(h.fd)
+		h.fd = -1
+	}
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// compareCommand is the first argument with which two builds of weir are
+// compared, instead of weir with its peers.
+const compareCommand = "compare"
+
+const (
+	// mostRatio is how much more CPU a request A may take than B.
+	mostRatio = 1.03
+	// leastRounds is the fewest that an interval is computed from.
+	leastRounds = 10
+)
+
+const compareUsage = `weir-bench compare measures two builds of weir side by side:
+
+	weir-bench compare [flags] PATH_A PATH_B
+
+It prints the ratio of their CPU a request, A to B, with its 95 %% interval.
+Exit status: 0, 1 when the interval of a case lies above %.2f or a run
+failed, 2 wrong usage.
+
+`
+
+// compareCases are those that a commit must not make worse.
+const compareCases = "plaintext-64,pipelined"
+
+// compareMain is main for the command.
+func compareMain(args []string) int {
+	opts, pair, err := parseCompare(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "weir-bench:", err)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop)
+	err = compare(ctx, opts, pair)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "weir-bench:", err)
+		return exitFailed
+	}
+	return 0
+}
+
+func parseCompare(args []string) (opts *options, pair [2]server, err error) {
+	opts = &options{idle: 1}
+	fs := flag.NewFlagSet("weir-bench compare", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	var load, argsA, argsB string
+	cases := compareCases
+	fs.DurationVar(&opts.duration, "duration", 2*time.Second, "length of a run, whole seconds")
+	fs.IntVar(&opts.rounds, "rounds", 12, "rounds of each case, of two runs of each build; 10 or more")
+	fs.StringVar(&cases, "cases", cases, "which cases, comma-separated; not idle")
+	fs.StringVar(&load, "load", "auto", "load generator: wrk, go, or auto (wrk when it is installed)")
+	fs.StringVar(&argsA, "args-a", "", "arguments of A, split at spaces")
+	fs.StringVar(&argsB, "args-b", "", "arguments of B, split at spaces")
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Printf(compareUsage, mostRatio)
+			fs.SetOutput(os.Stdout)
+			fs.PrintDefaults()
+		}
+		return nil, pair, err
+	}
+	if fs.NArg() != 2 {
+		return nil, pair, fmt.Errorf("compare: want flags, then two paths, not %q", fs.Args())
+	}
+	for i, name := range []string{"A", "B"} {
+		path, err := filepath.Abs(fs.Arg(i))
+		if err != nil {
+			return nil, pair, err
+		}
+		if _, err := os.Stat(path); err != nil {
+			return nil, pair, err
+		}
+		pair[i] = server{Name: name, Family: "weir", Binary: path, Version: versionOf(path, ""), Args: strings.Fields([]string{argsA, argsB}[i])}
+	}
+	if opts.cases, err = chooseCases(cases); err != nil {
+		return nil, pair, err
+	}
+	for _, c := range opts.cases {
+		if c.idle {
+			return nil, pair, fmt.Errorf("compare: -cases %s: it has no CPU a request", c.name)
+		}
+	}
+	if opts.rounds < leastRounds {
+		return nil, pair, fmt.Errorf("-rounds %d: want %d or more", opts.rounds, leastRounds)
+	}
+	return opts, pair, opts.check(load)
+}
+
+// compare measures and prints. The error tells that A is worse, or that it
+// could not be found out.
+func compare(ctx context.Context, opts *options, pair [2]server) error {
+	m := &measurer{opts: opts, servers: pair[:], report: &report{}}
+	for _, c := range opts.cases {
+		for round := range opts.rounds {
+			m.comparePair(ctx, c, round)
+			if ctx.Err() != nil {
+				return errors.New("stopped by a signal")
+			}
+		}
+	}
+	fmt.Printf("CPU a request of A (%s) and B (%s): %d rounds of two fresh processes, load by %s.\n",
+		pair[0].Version, pair[1].Version, opts.rounds, opts.generator())
+	fmt.Print("The interval is Student's t of the logarithms of the ratios, paired by round.\n\n")
+	return compareTable(os.Stdout, opts.cases, m.report.Runs)
+}
+
+// comparePair is a round of one case. Each has processes of its own, because
+// where a process lands in memory makes a difference that no number of its
+// runs tells apart from one of the code. Each build has two runs, A B B A or
+// B A A B, so that a machine that becomes busier in the course of a round is
+// so for both.
+func (m *measurer) comparePair(ctx context.Context, c benchCase, round int) {
+	running := make([]*process, len(m.servers))
+	defer func() {
+		for _, p := range running {
+			if p != nil {
+				p.stop()
+			}
+		}
+	}()
+	first, second := round%2, 1-round%2
+	for _, i := range []int{first, second} {
+		var err error
+		if running[i], err = m.prepare(ctx, m.servers[i], c); err != nil {
+			if ctx.Err() == nil {
+				m.add(runRecord{Case: c.name, Server: m.servers[i].Name, Round: round + 1, FailedWith: err.Error()})
+			}
+			return
+		}
+	}
+	for _, i := range []int{first, second, second, first} {
+		record := m.loadOnce(ctx, running[i], c)
+		if ctx.Err() != nil {
+			return
+		}
+		record.Case, record.Server, record.Round = c.name, m.servers[i].Name, round+1
+		m.add(record)
+	}
+}
+
+// compareTable writes a row for each case.
+func compareTable(w io.Writer, cases []benchCase, runs []runRecord) error {
+	fmt.Fprintln(w, "| case | A, us | B, us | A/B | 95 % interval | |")
+	fmt.Fprintln(w, "| --- | ---: | ---: | ---: | ---: | --- |")
+	var worse, failed []string
+	for _, c := range cases {
+		a, b, ok := pairs(runs, c.name)
+		of, err := ratioInterval(a, b)
+		if !ok || err != nil {
+			failed = append(failed, c.name)
+			fmt.Fprintf(w, "| %s | - | - | - | - | FAILED |\n", c.name)
+			continue
+		}
+		if of.low > mostRatio {
+			worse = append(worse, c.name)
+		}
+		fmt.Fprintf(w, "| %s | %.3f | %.3f | %.3f | %.3f to %.3f | %s |\n",
+			c.name, median(a), median(b), of.ratio, of.low, of.high, of.verdict())
+	}
+	switch {
+	case len(worse) > 0:
+		return fmt.Errorf("the interval lies above %.2f: %s", mostRatio, strings.Join(worse, ", "))
+	case len(failed) > 0:
+		return fmt.Errorf("runs FAILED: %s", strings.Join(failed, ", "))
+	}
+	return nil
+}
+
+// verdict says where the interval lies. One that reaches to both sides decides
+// nothing: more rounds make it narrower.
+func (v interval) verdict() string {
+	switch {
+	case v.low > mostRatio:
+		return fmt.Sprintf("above %.2f", mostRatio)
+	case v.high <= mostRatio:
+		return fmt.Sprintf("not above %.2f", mostRatio)
+	}
+	return fmt.Sprintf("undecided: %.2f lies inside", mostRatio)
+}
+
+// pairs are the figures of A and B in a case, round by round; false when a run
+// failed.
+func pairs(runs []runRecord, name string) (a, b []float64, ok bool) {
+	type total struct{ us, requests float64 }
+	var totals [][2]total // A and B, by round
+	for _, r := range runs {
+		if r.Case != name {
+			continue
+		}
+		if r.FailedWith != "" {
+			return nil, nil, false
+		}
+		for len(totals) < r.Round {
+			totals = append(totals, [2]total{})
+		}
+		t := &totals[r.Round-1][0]
+		if r.Server != "A" {
+			t = &totals[r.Round-1][1]
+		}
+		t.us += float64(r.CPU.Nanoseconds()) / 1e3
+		t.requests += float64(r.Load.Requests)
+	}
+	for _, t := range totals {
+		a = append(a, t[0].us/t[0].requests)
+		b = append(b, t[1].us/t[1].requests)
+	}
+	return a, b, true
+}

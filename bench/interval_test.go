@@ -1,0 +1,92 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestTQuantile compares with the table that every textbook has.
+func TestTQuantile(t *testing.T) {
+	for degrees, want := range map[int]float64{
+		1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 10: 2.228, 19: 2.093, 20: 2.086, 49: 2.010,
+	} {
+		if got := tQuantile(degrees); math.Abs(got-want) > 0.0006 {
+			t.Errorf("%d degrees of freedom: got %.4f, want %.3f", degrees, got, want)
+		}
+	}
+}
+
+// TestRatioInterval: a case worked out by hand. The logarithms are ln 1.1,
+// ln 1, ln 1.1, ln 1: mean 0.0476551, standard deviation 0.0550274.
+func TestRatioInterval(t *testing.T) {
+	got, err := ratioInterval([]float64{1.1, 2, 3.3, 4}, []float64{1, 2, 3, 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := 3.182446 * 0.0550274 / 2
+	want := interval{math.Exp(0.0476551), math.Exp(0.0476551 - half), math.Exp(0.0476551 + half)}
+	for _, pair := range [][2]float64{{got.ratio, want.ratio}, {got.low, want.low}, {got.high, want.high}} {
+		if math.Abs(pair[0]-pair[1]) > 1e-5 {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
+// TestPairing: what a round does to both figures is in neither bound.
+func TestPairing(t *testing.T) {
+	b := []float64{1, 5, 2, 9, 3}
+	a := make([]float64, len(b))
+	for i := range b {
+		a[i] = 1.02 * b[i]
+	}
+	got, err := ratioInterval(a, b)
+	if err != nil || math.Abs(got.low-1.02) > 1e-9 || math.Abs(got.high-1.02) > 1e-9 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	inverse, _ := ratioInterval(b, a)
+	if math.Abs(inverse.ratio*got.ratio-1) > 1e-9 {
+		t.Errorf("B to A is %v, A to B is %v", inverse.ratio, got.ratio)
+	}
+}
+
+func TestNoInterval(t *testing.T) {
+	for _, c := range []struct{ a, b []float64 }{
+		{nil, nil},
+		{[]float64{1}, []float64{1}},
+		{[]float64{1, 2}, []float64{1}},
+		{[]float64{1, 0}, []float64{1, 1}},
+		{[]float64{1, 1}, []float64{1, -1}},
+		{[]float64{1, math.NaN()}, []float64{1, 1}},
+	} {
+		if got, err := ratioInterval(c.a, c.b); err == nil {
+			t.Errorf("%v, %v: got %+v, want an error", c.a, c.b, got)
+		}
+	}
+}
+
+// TestCoverage: of many intervals around figures with noise, about 95 % hold
+// the true ratio.
+func TestCoverage(t *testing.T) {
+	const trials, rounds, truth = 4000, 10, 1.05
+	random := rand.New(rand.NewPCG(3, 5))
+	held := 0
+	for range trials {
+		a, b := make([]float64, rounds), make([]float64, rounds)
+		for i := range rounds {
+			both := math.Exp(0.3 * random.NormFloat64())
+			a[i] = truth * both * math.Exp(0.02*random.NormFloat64())
+			b[i] = both * math.Exp(0.02*random.NormFloat64())
+		}
+		got, err := ratioInterval(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.low <= truth && truth <= got.high {
+			held++
+		}
+	}
+	if share := float64(held) / trials; math.Abs(share-confidence) > 0.015 {
+		t.Errorf("%.3f of the intervals hold the ratio", share)
+	}
+}
