@@ -5,7 +5,6 @@
 # make fuzz    each fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
 # make cross   compile for the other systems
-# make pgo     renew the profile that "make build" optimises bin/weir with
 # make bench   compare with peers (wrk is used where it is installed)
 # make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
 # make bench-compare REF=COMMIT   CPU a request of the working tree and of COMMIT
@@ -65,9 +64,6 @@ bench: build
 
 abuse: build
 	cd bench && $(GO) build -o bin/weir-abuse ./abuse && bin/weir-abuse --weir ../bin/weir $(if $(PEERS),--peers) $(ABUSEFLAGS)
-
-pgo:
-	$(GO) test ./server/h1 -run='^$$' -bench=Plaintext -benchtime=5s -cpuprofile=$(CURDIR)/cmd/weir/default.pgo -o bin/pgo.test
 
 clean:
 	rm -rf bin bench/bin
