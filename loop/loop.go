@@ -87,11 +87,9 @@ func newLoop(r *Reactor, index int) *Loop {
 	return l
 }
 
-// Now is the time at which the current event began, to some 10 ms: nanoseconds of the monotonic clock since Epoch.
+// Now is the time at which the current event began, to some 10 ms: nanoseconds of the monotonic clock
+// since some moment before the loop was made.
 func (l *Loop) Now() int64 { return l.now }
-
-// Epoch is the origin of Now.
-func Epoch() time.Time { return epoch }
 
 // run polls until the loop is stopped.
 func (l *Loop) run() {

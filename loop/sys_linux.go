@@ -8,7 +8,8 @@ import (
 )
 
 // The calls below are made on descriptors that never block, with raw system calls: they skip the
-// scheduler's bookkeeping for calls that may. recv and send are a shorter way into the kernel than read and write. All unsafe code of the package is in this file; each
+// scheduler's bookkeeping for calls that may. recv and send are a shorter way into the kernel than read and
+// write. All unsafe code of the package is in this file; each
 // pointer is to memory that stays referenced by the caller's slice or variable across the call.
 
 // receive reads once. again tells that there was nothing to read.

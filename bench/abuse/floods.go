@@ -90,8 +90,9 @@ func (t *stream) ask(request []byte) (answer, error) {
 	return readAnswer(t.r, mostContent)
 }
 
-// mutated sends requests with faults in them. Which ones is the same in every run.
-func mutated(ctx context.Context, s *attackers) {
+// streams shares the requests of a flood out to clients: f makes the n'th one, on the client's connection, which is opened
+// when it is not open.
+func (s *attackers) streams(ctx context.Context, f func(t *stream, n int)) {
 	s.share(ctx, func(i int, next func() (int, bool)) {
 		t := &stream{s: s, i: i}
 		defer t.close()
@@ -100,22 +101,28 @@ func mutated(ctx context.Context, s *attackers) {
 			if !more {
 				return
 			}
-			if !t.open() {
-				continue
+			if t.open() {
+				f(t, n)
 			}
-			a, err := t.ask(mutant(n))
-			switch {
-			case a.status > 0:
-				s.tally.add(fmt.Sprintf("answered %dxx", a.status/100))
-			case errors.Is(err, os.ErrDeadlineExceeded):
-				s.tally.add("given up")
-			default:
-				s.tally.add("closed without an answer")
-			}
-			// After a 1xx the answer itself is still to come.
-			if err != nil || a.close || !a.whole || a.status < 200 || t.r.Buffered() > 0 {
-				t.close()
-			}
+		}
+	})
+}
+
+// mutated sends requests with faults in them. Which ones is the same in every run.
+func mutated(ctx context.Context, s *attackers) {
+	s.streams(ctx, func(t *stream, n int) {
+		a, err := t.ask(mutant(n))
+		switch {
+		case a.status > 0:
+			s.tally.add(fmt.Sprintf("answered %dxx", a.status/100))
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			s.tally.add("given up")
+		default:
+			s.tally.add("closed without an answer")
+		}
+		// After a 1xx the answer itself is still to come.
+		if err != nil || a.close || !a.whole || a.status < 200 || t.r.Buffered() > 0 {
+			t.close()
 		}
 	})
 }
@@ -127,36 +134,25 @@ func panics(ctx context.Context, s *attackers) {
 	for p, phase := range phases {
 		requests[p] = fmt.Appendf(nil, "GET /panic?phase=%s HTTP/1.1\r\nHost: abuse\r\n\r\n", phase)
 	}
-	s.share(ctx, func(i int, next func() (int, bool)) {
-		t := &stream{s: s, i: i}
-		defer t.close()
-		for {
-			n, more := next()
-			if !more {
-				return
-			}
-			if !t.open() {
-				continue
-			}
-			phase := n % len(phases)
-			_ = t.conn.SetDeadline(time.Now().Add(5 * time.Second))
-			if _, err := t.conn.Write(requests[phase]); err != nil {
-				s.tally.add(phases[phase] + ": not sent")
-				t.close()
-				continue
-			}
-			a, err := readAnswer(t.r, mostContent)
-			what := "no answer"
-			switch {
-			case a.whole:
-				what = fmt.Sprint(a.status)
-			case a.status > 0:
-				what = fmt.Sprint(a.status, " cut off")
-			}
-			s.tally.add(phases[phase] + ": " + what)
-			if err != nil || a.close {
-				t.close()
-			}
+	s.streams(ctx, func(t *stream, n int) {
+		phase := n % len(phases)
+		_ = t.conn.SetDeadline(time.Now().Add(5 * time.Second))
+		if _, err := t.conn.Write(requests[phase]); err != nil {
+			s.tally.add(phases[phase] + ": not sent")
+			t.close()
+			return
+		}
+		a, err := readAnswer(t.r, mostContent)
+		what := "no answer"
+		switch {
+		case a.whole:
+			what = fmt.Sprint(a.status)
+		case a.status > 0:
+			what = fmt.Sprint(a.status, " cut off")
+		}
+		s.tally.add(phases[phase] + ": " + what)
+		if err != nil || a.close {
+			t.close()
 		}
 	})
 }

@@ -109,7 +109,6 @@ type Exchange struct {
 	written bool // app.Write was used
 	pulled  bool // Next was called
 	file    bool // the wire is sending the body's file
-	gone    bool
 	excess  bool
 	refusal error
 	passed  bool // what head says was passed on to the wire
@@ -128,7 +127,7 @@ func (x *Exchange) Begin(wire Wire, exec app.Executor, source app.Source, input 
 	x.mail, x.body, x.chunk, x.end = nil, nil, nil, nil
 	x.phase = waiting
 	x.isHead = source.Method() == "HEAD"
-	x.written, x.pulled, x.file, x.gone, x.excess = false, false, false, false, false
+	x.written, x.pulled, x.file, x.excess = false, false, false, false
 	x.Environ.Reset(source, input, &x.config.Gateway)
 }
 
@@ -189,7 +188,6 @@ func (x *Exchange) Gone() {
 		return
 	}
 	if x.phase != ended {
-		x.gone = true
 		x.phase = ended
 		x.closeBody()
 	}

@@ -83,7 +83,7 @@ func (h *Head) inspect() (wrong string) {
 
 // writeChunk is the Write that startResponse returns.
 func (x *Exchange) writeChunk(chunk []byte) (unsent int, err error) {
-	if x.phase == ended || x.gone || x.mail != nil && !x.mail.Room() {
+	if x.phase == ended || x.mail != nil && !x.mail.Room() {
 		return 0, app.ErrGone
 	}
 	x.written = true

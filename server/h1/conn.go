@@ -87,10 +87,10 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 		t = c.protocol.take(c)
 		c.t = t
 	}
-	if c.state == idle && t.used {
-		t.reset()
-	}
 	if c.state == idle {
+		if t.used {
+			t.reset()
+		}
 		t.request.BehindEmptyLines(int(c.blank))
 	}
 	t.used = true
