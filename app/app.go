@@ -1,7 +1,8 @@
 // Package app is the contract between weir and an application: PEP 3333 in Go.
 //
 // An Application is called with an Environ and a StartResponse, and returns a Body. It is called on the
-// event loop of its connection, one request at a time; what may block is wrapped in Blocking.
+// event loop of its connection; when it blocks, the loop goes on without it. Blocking spares the loop the time
+// until it notices.
 //
 // Strings that the contract hands out (Environ.Get, ...) are the caller's to keep. Slices are views of
 // the connection's input buffer: they are valid until the call into the application returns, or for as

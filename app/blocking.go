@@ -1,8 +1,8 @@
 package app
 
 // Blocking returns an Application that does what application does, on a goroutine instead of the
-// event loop, so that it may sleep, wait for locks, files and databases, and read a request body
-// that is still on its way. The environ is detached: its views live as long as the request.
+// event loop from the start. It is a hint for code that is known to sleep, or to wait for locks, files and databases: without it the
+// loop has to notice first. The environ is detached: its views live as long as the request.
 //
 // It works under middleware too: a Body that wraps the one returned here, and so hides it from the server,
 // calls application where its own Next is called.

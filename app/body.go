@@ -79,7 +79,7 @@ type reader struct {
 }
 
 // Reader returns a body of what r reads, ChunkSize octets at a time at most. When r is an io.Closer,
-// it is closed with the body. A reader that may block belongs into Blocking.
+// it is closed with the body.
 func Reader(r io.Reader) Body { return &reader{src: r} }
 
 // ReaderN is Reader for content whose length is known: n octets. An r that ends before aborts the response,

@@ -3,7 +3,7 @@ package app
 import "time"
 
 // Executor runs functions on the event loop of a connection. Its methods are safe for use by any
-// goroutine.
+// goroutine. The executors of requests on the same loop are equal (==).
 type Executor interface {
 	// Post runs f on the loop, soon.
 	Post(f func())
@@ -11,17 +11,59 @@ type Executor interface {
 	After(d time.Duration, f func())
 }
 
-// Deferred answers a request later, from any goroutine. Its methods are safe for concurrent use.
+// Response is an answer that is there whole. It does not change any more once it was handed over, and may answer any
+// number of requests.
+type Response struct {
+	Status  string // as for StartResponse
+	Headers []Header
+	Content []byte
+}
+
+// Deferred answers a request later, from any goroutine. Environ.Defer makes one; while it waits, it holds neither a
+// buffer nor a goroutine. Its methods are safe for concurrent use and never wait, not for the client either.
+//
+// The environ, and the views that it gave out, end with the call of the application as ever; what is needed later
+// is to be copied, or the environ detached.
+//
+// A Deferred that nobody ends keeps its client waiting until that leaves, or until the deadline.
 type Deferred interface {
-	// Start begins the response, by the rules of StartResponse; what that panics with is returned.
+	Executor
+	// Executor is the loop that the request waits on.
+	Executor() Executor
+
+	// Start begins the response, by the rules of StartResponse; what that panics with is returned. ErrGone: the response
+	// has ended, or the client has left.
 	Start(status string, headers []Header, cause ...error) error
-	// Write sends a chunk, which it copies. unsent is how many octets of the response the kernel has not taken
-	// yet; err is ErrGone when the client has left.
+	// Write sends a chunk, which it copies. unsent is how many octets of the response wait for the client: a
+	// producer that sees it grow should slow down until Watcher.Drained. err is ErrGone when the client has left.
 	Write(chunk []byte) (unsent int, err error)
 	// Close ends the response.
 	Close() error
-	// Abort gives the response up: 500 when the head is not sent yet, else the connection is cut.
+	// Answer is Start, Write and Close in one, without a copy of the content. It does nothing, and returns ErrGone, when the
+	// response has begun or ended.
+	Answer(r *Response) error
+	// Abort gives the response up: 500 when the head is not sent yet, else the connection is cut. cause is logged.
 	Abort(cause error)
+
+	// SetDeadline has r sent when d has passed from now and the response has not begun, in the place of an earlier
+	// deadline. d == 0: no deadline. A client that is to wait for ever needs none.
+	SetDeadline(d time.Duration, r *Response)
 	// Done is closed when the client has left, or the response has ended.
 	Done() <-chan struct{}
+	// Watch has w told what becomes of the request. It is cheaper than a goroutine that waits for Done. One watcher for
+	// each Deferred; it is called on the loop, and never before the application has returned.
+	Watch(w Watcher)
 }
+
+// Watcher is told what becomes of a deferred request. Its methods are called on the loop of the request, one at a time.
+type Watcher interface {
+	// Left is called once when the response has ended in another way than by Close, Answer or Abort: the client
+	// has left, or the deadline has passed and its response was sent.
+	Left()
+	// Drained is called when the client has taken most of what waited for it, after there was too much of it (Write's unsent
+	// above 64 KiB).
+	Drained()
+}
+
+// Deferrer makes the Deferred of a request. It is implemented by servers.
+type Deferrer interface{ Defer() Deferred }

@@ -58,6 +58,19 @@ func (e *Environ) Detach() {
 // Detached tells whether Detach was called. It is for servers: a detached environ must not be reused.
 func (e *Environ) Detached() bool { return e.detached }
 
+// Defer has the request answered later, by the Deferred that it returns: nothing that start_response or the body could
+// say counts any more, and the application returns nil. It is called once, before start_response. Middleware around the
+// application does not see the answer.
+//
+// It panics when the server cannot do it: an Environ of another package's making.
+func (e *Environ) Defer() Deferred {
+	d, ok := e.source.(Deferrer)
+	if !ok {
+		panic("app: this server cannot defer answers")
+	}
+	return d.Defer()
+}
+
 // CloseConnection has the server close the connection after this response. It is what an application
 // may do instead of sending "Connection: close", which is the server's.
 func (e *Environ) CloseConnection() { e.closes = true }
@@ -86,6 +99,9 @@ func (e *Environ) Path() []byte {
 	}
 	return e.path
 }
+
+// RawPath is the path of the target as it was received, percent-encoded. A view.
+func (e *Environ) RawPath() []byte { return e.source.Path() }
 
 // Query is QUERY_STRING: raw. A view.
 func (e *Environ) Query() []byte {

@@ -162,15 +162,19 @@ func (l *Loop) adopt(fd int, remote address, ln *Listener) {
 		c.read()
 		l.settle()
 	}
-	if c.state == closed {
-		return
+	if c.state != closed {
+		c.watch()
 	}
+}
+
+// watch tells the poller of a new connection.
+func (c *Conn) watch() {
 	if err := c.register(); err != nil {
-		l.log.Error("cannot watch connection", "error", err)
+		c.loop.log.Error("cannot watch connection", "error", err)
 		c.close(ReasonReset)
 		return
 	}
-	if l.deaf.Load() && c.state == open {
-		h.Shutdown()
+	if c.loop.deaf.Load() && c.state == open {
+		c.loop.Post(shutdownConn, c)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // sleeps until the earliest alarm of a loop, and posts a tick to the loops whose alarm is due.
 //
 // While events come, it also tells the time, to coarseTime: reading it for each event would cost a
-// tenth of what a small request costs. Without events it rests.
+// tenth of what a small request costs. And it watches the calls into application code (handover). Without events it rests.
 type clock struct {
 	now    atomic.Int64 // nanoseconds since epoch; 0: resting
 	loops  []*Loop
@@ -51,20 +51,36 @@ func (k *clock) time(l *Loop) int64 {
 	return now
 }
 
-// watched updates the time if there were events since it was called last, and tells whether there were.
-func (k *clock) watched(now int64) bool {
-	active := false
+// Between two looks at the loops, in nanoseconds: while events come, while there are calls to watch, and while one is running.
+// A call that blocks holds others up for at most watchTime and twice callTime.
+const (
+	eventTime = int64(coarseTime)
+	watchTime = 1e6
+	callTime  = 500e3
+)
+
+// look updates the time if there were events since the last look, and watches calls. next is how long it may be until
+// the next look, 0 when nothing goes on.
+func (k *clock) look(now int64) (next int64) {
 	for _, l := range k.loops {
 		if l.active.Load() {
-			active = true
 			l.active.Store(false)
+			next = eventTime
+			if l.watches() {
+				next = watchTime
+			}
 		}
 	}
-	if !active {
+	for _, l := range k.loops {
+		if l.watches() && l.watch() {
+			next = callTime
+		}
+	}
+	if next == 0 {
 		now = 0
 	}
 	k.now.Store(now)
-	return active
+	return next
 }
 
 func (k *clock) wake() {
@@ -98,8 +114,8 @@ func (k *clock) run() {
 			}
 			first = min(first, at)
 		}
-		if k.watched(now) {
-			first = min(first, now+int64(coarseTime))
+		if next := k.look(now); next != 0 {
+			first = min(first, now+next)
 		}
 		k.target.Store(first)
 		var expired <-chan time.Time

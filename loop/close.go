@@ -102,6 +102,7 @@ func (c *Conn) close(reason Reason) {
 		l.turn.batch, l.turn.batchOf = l.turn.batch[:0], nil
 	}
 	l.wheel.remove(&c.timer)
+	delete(l.paused, c)
 	if c.memory == nil {
 		if k := l.reactor.clients; k != nil && !c.overLimit {
 			k.leave(c.remote)

@@ -18,7 +18,8 @@ type Handler interface {
 	// Data is called with what was received and not consumed yet, and returns how much of it is
 	// consumed now. in is a view, valid until Data returns; the rest is kept and comes again, with more behind it.
 	Data(in []byte) (consumed int)
-	// EOF is called once when the client has said that it sends no more. What was received before may still be unread (Hold).
+	// EOF is called when the client has said that it sends no more, and again after Release if it was held then. What was
+	// received before may still be unread (Hold), so much of it too that EndOfFile is not true yet.
 	EOF()
 	// Drained is called when the output, having been above HighWater, is below LowWater.
 	Drained()
@@ -184,14 +185,24 @@ func (c *Conn) Hold() { c.held = true }
 // Held tells whether input is held.
 func (c *Conn) Held() bool { return c.held }
 
-// Release delivers input again, starting with what was kept. It must not be called from inside Data.
+// Release has input delivered again, at the end of the event, starting with what was kept.
 func (c *Conn) Release() {
-	if !c.held {
+	if c.held {
+		c.held = false
+		c.loop.released = append(c.loop.released, c)
+	}
+}
+
+// deliverKept delivers what has come while input was held.
+func (c *Conn) deliverKept() {
+	if c.held || c.state != open {
 		return
 	}
-	c.held = false
-	if c.in != nil && c.state == open {
+	if c.in != nil {
 		c.deliver(c.in.unread())
+	}
+	if c.eof && c.state == open && !c.held {
+		c.handler.EOF()
 	}
 	if c.state == open && !c.held {
 		c.resumeReading()
@@ -232,6 +243,10 @@ func (c *Conn) ready(ev netpoll.IOEvent) {
 	// of a connection that had the same descriptor and was closed earlier in the poller's batch.
 	if isHangup(ev) && (c.paused() || !netpoll.IsReadEvent(ev)) {
 		c.close(ReasonReset)
+		return
+	}
+	if isEnd(ev) && c.paused() && !c.eof && c.state == open {
+		c.handler.EOF() // behind what is not read
 	}
 }
 

@@ -44,7 +44,7 @@ func TestNoSpinning(t *testing.T) {
 		{"held", hooks{data: hold}, func(t *testing.T, c stream) { send(t, c, []byte("x")) }},
 		{"paused", hooks{data: hold}, func(t *testing.T, c stream) { send(t, c, make([]byte, 5*holdSize)) }},
 		{"held, half-closed", hooks{data: hold, eof: func(*peer) {}}, func(t *testing.T, c stream) { send(t, c, []byte("x")); _ = c.CloseWrite() }},
-		{"paused, half-closed", hooks{data: hold}, func(t *testing.T, c stream) { send(t, c, make([]byte, 5*holdSize)); _ = c.CloseWrite() }},
+		{"paused, half-closed", hooks{data: hold, eof: func(*peer) {}}, func(t *testing.T, c stream) { send(t, c, make([]byte, 5*holdSize)); _ = c.CloseWrite() }},
 		{"half-closed", hooks{eof: func(*peer) {}}, func(_ *testing.T, c stream) { _ = c.CloseWrite() }},
 		{"client takes nothing", hooks{data: func(p *peer, in []byte) int { p.Write(much); return len(in) }},
 			func(t *testing.T, c stream) { send(t, c, []byte("x")) }},

@@ -43,7 +43,10 @@ type Loop struct {
 	wheel     wheel
 	now       int64 // nanoseconds since epoch at the start of the event, to coarseTime
 	doomed    []*Conn
+	released  []*Conn
+	paused    map[*Conn]struct{} // those whose input is not read
 	stopped   bool
+	handover
 
 	// Any goroutine's.
 	tasks  queue.AsyncTaskQueue
@@ -79,6 +82,7 @@ func newLoop(r *Reactor, index int) *Loop {
 		turn:      newTurn(),
 		listeners: make(map[int]*acceptor),
 		tasks:     queue.NewLockFreeQueue(),
+		paused:    make(map[*Conn]struct{}),
 		exited:    make(chan struct{}),
 	}
 	l.alarm.Store(math.MaxInt64)
@@ -91,13 +95,14 @@ func newLoop(r *Reactor, index int) *Loop {
 // since some moment before the loop was made.
 func (l *Loop) Now() int64 { return l.now }
 
-// run polls until the loop is stopped.
+// run polls until the loop is stopped. A goroutine that the loop was taken from does not come back from Polling, it ends
+// inside (Depart).
 func (l *Loop) run() {
-	defer close(l.exited)
-	defer l.closeAll()
 	if err := l.poller.Polling(l.event); err != nil && !l.stopped {
 		l.log.Error("event loop failed", "loop", l.Index, "error", err)
 	}
+	l.closeAll()
+	close(l.exited)
 }
 
 // event handles one readiness event.
@@ -122,13 +127,24 @@ func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	return nil
 }
 
-// settle ends an event: output leaves, and connections that failed on the way are closed. Failures
-// wait until here so that no Handler is told of its end in the middle of one of its own calls. What Closed
-// writes to other connections leaves too.
+// settle ends an event: input that was released is delivered, output leaves, and connections that failed on the
+// way are closed. All that waits until here so that no Handler is called in the middle of one of its own calls. What
+// Closed writes to other connections leaves too.
 func (l *Loop) settle() {
-	for l.sendBatch(); len(l.doomed) > 0; l.sendBatch() {
-		c := l.doomed[len(l.doomed)-1]
-		l.doomed = l.doomed[:len(l.doomed)-1]
+	for {
+		if n := len(l.released); n > 0 {
+			c := l.released[n-1]
+			l.released = l.released[:n-1]
+			c.deliverKept()
+			continue
+		}
+		l.sendBatch()
+		n := len(l.doomed)
+		if n == 0 {
+			return
+		}
+		c := l.doomed[n-1]
+		l.doomed = l.doomed[:n-1]
 		c.close(ReasonReset)
 	}
 }
@@ -178,7 +194,7 @@ func (l *Loop) setAlarm(at int64) {
 	}
 }
 
-// After runs f when d has passed, to about the precision of the timer wheel.
+// After runs f when d has passed, to about the precision of the timer wheel. f must not run application code: it posts that.
 func (l *Loop) After(d time.Duration, f func()) {
 	at := l.wheel.add(&timer{at: int64(time.Since(epoch)) + int64(d), f: f})
 	if at < l.alarm.Load() {

@@ -20,6 +20,7 @@ const (
 	unregistered // not in the poller: a connection in memory, or one that was accepted just now
 )
 
+func isEnd(netpoll.IOEvent) bool    { return false } // it is read
 func isHangup(netpoll.IOEvent) bool { return false } // the next read or write reports it
 
 // register adds the connection's descriptor to its loop's poller.
@@ -40,6 +41,9 @@ func deferAccept(int, int) error { return nil }
 func (c *Conn) paused() bool { return c.interest == pausedInput }
 
 func (c *Conn) setInterest() {}
+
+// watchOutput does nothing: loops are not taken over here.
+func (c *Conn) watchOutput() {}
 
 func (c *Conn) pauseReading() {
 	if c.interest == reading {

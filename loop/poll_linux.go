@@ -20,6 +20,9 @@ const (
 	unregistered                 // not in the poller: a connection in memory, or one that was accepted just now
 )
 
+// isEnd tells of the end of the client's sending. Edge-triggered registrations announce it.
+func isEnd(ev netpoll.IOEvent) bool { return ev&unix.EPOLLRDHUP != 0 }
+
 func isHangup(ev netpoll.IOEvent) bool { return ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 }
 
 // register adds the connection's descriptor to its loop's poller.
@@ -28,6 +31,7 @@ func (c *Conn) register() error {
 	switch {
 	case c.mustPause():
 		c.interest = pausedInput
+		c.loop.paused[c] = struct{}{}
 		return c.loop.poller.AddWrite(&pa, true)
 	case c.out != nil:
 		c.interest = readingAlso
@@ -63,6 +67,12 @@ func (c *Conn) pauseReading() {
 		return
 	}
 	c.interest = pausedInput
+	c.loop.paused[c] = struct{}{}
+	c.watchOutput()
+}
+
+// watchOutput registers a paused connection anew: what there is to tell of it is announced once more.
+func (c *Conn) watchOutput() {
 	c.check(c.loop.poller.Delete(int(c.fd)))
 	c.check(c.loop.poller.AddWrite(&netpoll.PollAttachment{FD: int(c.fd)}, true))
 }
@@ -71,6 +81,7 @@ func (c *Conn) resumeReading() {
 	if c.interest != pausedInput || c.eof {
 		return
 	}
+	delete(c.loop.paused, c)
 	pa := netpoll.PollAttachment{FD: int(c.fd)}
 	if c.out != nil {
 		c.interest = readingAlso

@@ -21,6 +21,9 @@ type Options struct {
 	WriteTimeout time.Duration
 	// MaxConnections is how many connections may be open before accepting pauses; 0: no limit.
 	MaxConnections int
+	// MaxAway is how many calls into application code may have lost their loop at a time (Loop.Enter); beyond it a
+	// call that blocks stops its loop. 0: calls are not watched at all.
+	MaxAway int
 	// MaxPerAddress is how many of them may be one client address's; those beyond it are OverLimit. 0: no limit.
 	MaxPerAddress int
 	// Logger is told what goes wrong; nil: slog.Default.
@@ -37,6 +40,9 @@ type Reactor struct {
 	draining       atomic.Bool
 	writeTimeout   time.Duration
 	maxConnections int
+	maxAway        int64
+	away           atomic.Int64
+	takeovers      atomic.Uint64
 	clients        *clients      // nil: not limited
 	left           chan struct{} // a connection was closed while draining
 	stopped        chan struct{} // closed when Stop is over
@@ -55,6 +61,7 @@ func New(o Options) (*Reactor, error) {
 		log:            o.Logger,
 		writeTimeout:   o.WriteTimeout,
 		maxConnections: o.MaxConnections,
+		maxAway:        int64(o.MaxAway),
 		left:           make(chan struct{}, 1),
 		stopped:        make(chan struct{}),
 	}
@@ -176,9 +183,6 @@ func (r *Reactor) Stop() {
 		return
 	}
 	defer close(r.stopped)
-	if started {
-		r.clock.close()
-	}
 	for _, l := range r.loops {
 		if started {
 			l.Post(func(any) { l.stopped = true }, nil)
@@ -186,10 +190,11 @@ func (r *Reactor) Stop() {
 			l.closeAll()
 		}
 	}
-	for _, l := range r.loops {
-		if started {
+	if started { // until then the clock frees loops from calls that block
+		for _, l := range r.loops {
 			<-l.exited
 		}
+		r.clock.close()
 	}
 	// Only now does no loop hand sockets to another any more.
 	for _, l := range r.loops {
@@ -205,13 +210,15 @@ func (l *Loop) shutdown() {
 		}
 		a.remove()
 	}
-	l.Each(func(c *Conn) {
-		if c.state == open {
-			c.handler.Shutdown()
-			l.settle()
-		}
-	})
+	// Each in a task of its own: applications are called, and one that blocks takes the rest of the task with it.
+	l.Each(func(c *Conn) { l.Post(shutdownConn, c) })
 	l.deaf.Store(true)
+}
+
+func shutdownConn(p any) {
+	if c := p.(*Conn); c.state == open {
+		c.handler.Shutdown()
+	}
 }
 
 // closed takes note of a connection's end.

@@ -62,9 +62,15 @@ type Config struct {
 	// ContentBuffer is up to how many octets of request content are read before the application is called. More than
 	// that streams to the application, which is then run on a goroutine. Default: 64 KiB.
 	ContentBuffer int
-	// MaxBlocking is how many applications may run on goroutines at a time; further ones are answered
-	// with 503. Default: 5000.
+	// Inline is the promise that the application never blocks: its calls are not watched. One that blocks all the same stops
+	// all the connections of its loop. Systems without epoll have no watch either way.
+	Inline bool
+	// MaxBlocking is how many applications may run on goroutines at a time, because they said so or because a
+	// loop went on without them; further ones are answered with 503. Default: 5000.
 	MaxBlocking int
+	// KeepHalfClosed has a client that has ended its sending wait for a deferred answer. By default that counts as
+	// leaving.
+	KeepHalfClosed bool
 
 	// IdleTimeout is how long a connection may be without a request. Default: 75 s.
 	IdleTimeout time.Duration
@@ -148,7 +154,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.MaxContent = orDefault(c.MaxContent, 1<<30)
 	c.ContentBuffer = orDefault(c.ContentBuffer, 64<<10)
-	c.MaxBlocking = orDefault(c.MaxBlocking, 5000)
+	if c.MaxBlocking = cmp.Or(c.MaxBlocking, 5000); c.MaxBlocking < 0 {
+		c.MaxBlocking = math.MaxInt32
+	}
 	c.IdleTimeout = orDefault(c.IdleTimeout, 75*time.Second)
 	c.HeadTimeout = orDefault(c.HeadTimeout, 10*time.Second)
 	c.ContentTimeout = orDefault(c.ContentTimeout, 30*time.Second)
@@ -161,6 +169,10 @@ func (c Config) withDefaults() (Config, error) {
 	c.GracefulTimeout = orDefault(c.GracefulTimeout, 30*time.Second)
 	return c, nil
 }
+
+// spareAway is how many calls may lose their loop beyond MaxBlocking, when paths block that nobody has met: the loops go on,
+// and threads stay below the 10,000 at which Go gives up.
+const spareAway = 1000
 
 // reservedDescriptors are for what is not a connection: listeners, files, logs, pollers.
 const reservedDescriptors = 256

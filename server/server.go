@@ -31,6 +31,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	reactor  *loop.Reactor
+	exchange *exchange.Config
 	log      *accesslog.Log // nil: none is kept
 	stopping bool
 	stopped  chan struct{} // closed when Shutdown is over
@@ -148,8 +149,13 @@ func (s *Server) start() error {
 	if s.reactor != nil {
 		return errors.New("server: Serve was called twice")
 	}
+	maxAway := 0
+	if !s.config.Inline {
+		maxAway = s.config.MaxBlocking + spareAway
+	}
 	reactor, err := loop.New(loop.Options{
 		Loops:          s.config.Loops,
+		MaxAway:        maxAway,
 		WriteTimeout:   s.config.WriteTimeout,
 		MaxConnections: s.config.MaxConnections,
 		MaxPerAddress:  s.config.MaxPerAddress,
@@ -172,7 +178,7 @@ func (s *Server) start() error {
 		reactor.Listen(ln, func(l *loop.Loop) loop.Handler { return protocols[l.Index].NewConn() })
 	}
 	reactor.Start()
-	s.reactor = reactor
+	s.reactor, s.exchange = reactor, config.Exchange
 	return nil
 }
 
@@ -200,6 +206,7 @@ func (s *Server) protocol() *h1.Config {
 		ContentTimeout: c.ContentTimeout,
 		ContentRate:    c.ContentRate,
 		ContentGrace:   c.ContentGrace,
+		KeepHalfClosed: c.KeepHalfClosed,
 		MaxRequests:    c.MaxRequests,
 	}
 }

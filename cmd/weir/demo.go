@@ -15,7 +15,7 @@ import (
 
 type demoCommand struct {
 	serveFlags
-	TestRoutes bool `help:"Add routes for tests: /sink, /panic and /internals."`
+	TestRoutes bool `help:"Add routes for tests: /sink, /spin, /panic and /internals."`
 }
 
 func (d *demoCommand) Run() error {
@@ -147,8 +147,8 @@ func latin1(s string) string {
 	return string(runes)
 }
 
-// stream sends chunks=N chunks, one every ms=M milliseconds.
-var stream = app.Blocking(func(environ *app.Environ, start app.StartResponse) app.Body {
+// stream sends chunks=N chunks, one every ms=M milliseconds. It blocks in between.
+func stream(environ *app.Environ, start app.StartResponse) app.Body {
 	chunks, wrong := number(environ, "chunks", 10, 1_000_000)
 	ms, wrong2 := number(environ, "ms", 100, 60_000)
 	if wrong += wrong2; wrong != "" {
@@ -165,17 +165,17 @@ var stream = app.Blocking(func(environ *app.Environ, start app.StartResponse) ap
 			}
 		}
 	})
-})
+}
 
 // sleep blocks for ms=M milliseconds.
-var sleep = app.Blocking(func(environ *app.Environ, start app.StartResponse) app.Body {
+func sleep(environ *app.Environ, start app.StartResponse) app.Body {
 	ms, wrong := number(environ, "ms", 100, 600_000)
 	if wrong != "" {
 		return text(environ, start, "400 Bad Request", wrong)
 	}
 	time.Sleep(time.Duration(ms) * time.Millisecond)
 	return text(environ, start, "200 OK", fmt.Sprintf("slept %d ms\n", ms))
-})
+}
 
 // octets sends n=N octets.
 func octets(environ *app.Environ, start app.StartResponse) app.Body {

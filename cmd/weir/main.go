@@ -68,12 +68,24 @@ type usageError struct{ message string }
 
 func (e *usageError) Error() string { return e.message }
 
-// setMaxProcs has GOMAXPROCS follow the CPU quota of the container, if there is one.
-func setMaxProcs(log *slog.Logger) {
+// setMaxProcs has GOMAXPROCS follow the CPU quota of the container, if there is one, and returns it.
+func setMaxProcs(log *slog.Logger) (cpus int) {
 	_, err := maxprocs.Set(maxprocs.Logger(func(format string, args ...any) {
 		log.Info(fmt.Sprintf(format, args...))
 	}))
 	if err != nil {
 		log.Warn("CPU quota not known, GOMAXPROCS stays as it is", "error", err)
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// sparePerCPU is how many goroutines may run for each CPU when calls are watched: an application that computes keeps one of
+// these places, and a loop needs one to go on. The system shares the CPUs out among them.
+const sparePerCPU = 4
+
+// addSpareProcs raises GOMAXPROCS above the number of loops, unless the user has set it.
+func addSpareProcs(cpus int) {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(sparePerCPU * cpus)
 	}
 }

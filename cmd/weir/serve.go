@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ type serveFlags struct {
 	AccessLog       string        `placeholder:"FILE" help:"Append a line for each request to FILE; - is standard output. Off by default."`
 	AccessLogFormat string        `enum:"common,combined" default:"${accessLogFormat}" help:"Form of these lines: common or combined."`
 	GracefulTimeout time.Duration `default:"30s" help:"How long running requests are waited for at SIGTERM."`
+	Inline          bool          `help:"The application never blocks: do not watch its calls."`
+	KeepHalfClosed  bool          `help:"A client that has ended its sending still waits for a deferred answer."`
 
 	limitFlags
 }
@@ -49,7 +52,11 @@ func (f *serveFlags) serve(what string, application app.Application) error {
 		defer accessLog.Close()
 		config.AccessLog = accessLog
 	}
-	setMaxProcs(slog.Default())
+	cpus := setMaxProcs(slog.Default())
+	config.Loops = cmp.Or(config.Loops, cpus)
+	if !config.Inline {
+		addSpareProcs(cpus)
+	}
 	s, err := server.New(config)
 	var wrong *loop.AddressError
 	if errors.As(err, &wrong) {
@@ -86,6 +93,8 @@ func (f *serveFlags) config() (server.Config, error) {
 		NoServerHeader:  f.ServerHeader == "",
 		AccessLogFormat: accesslog.Format(f.AccessLogFormat),
 		GracefulTimeout: f.GracefulTimeout,
+		Inline:          f.Inline,
+		KeepHalfClosed:  f.KeepHalfClosed,
 	}
 	switch {
 	case f.Loops < 0:

@@ -27,11 +27,25 @@ func testRoutes(application app.Application) app.Application {
 			return sink(environ, start)
 		case "/panic":
 			return failing(environ, start)
+		case "/spin":
+			return spin(environ, start)
 		case "/internals":
 			return onlyGet(internals, environ, start)
 		}
 		return application(environ, start)
 	}
+}
+
+// spin computes for ms=M milliseconds.
+func spin(environ *app.Environ, start app.StartResponse) app.Body {
+	ms, wrong := number(environ, "ms", 20, 60_000)
+	if wrong != "" {
+		return text(environ, start, "400 Bad Request", wrong)
+	}
+	n := 0
+	for end := time.Now().Add(time.Duration(ms) * time.Millisecond); time.Now().Before(end); n++ {
+	}
+	return text(environ, start, "200 OK", fmt.Sprintf("looked at the clock %d times in %d ms\n", n, ms))
 }
 
 // sinkEvery is how often sink looks at the clock.

@@ -3,6 +3,7 @@
 package accesslog
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -35,6 +36,13 @@ type Entry struct {
 	Status             int        // 0: there was no answer
 	Octets             int64      // of content
 	Referer, UserAgent []byte     // empty: none; Combined only
+}
+
+// Clone returns a copy of e that has no views.
+func (e *Entry) Clone() *Entry {
+	c := *e
+	c.RequestLine, c.Referer, c.UserAgent = bytes.Clone(e.RequestLine), bytes.Clone(e.Referer), bytes.Clone(e.UserAgent)
+	return &c
 }
 
 // dateLayout is strftime's %d/%b/%Y:%H:%M:%S %z.

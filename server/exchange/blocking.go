@@ -8,26 +8,31 @@ import (
 
 // RunBlocking calls application on a goroutine, with a detached environ.
 func (x *Exchange) RunBlocking(application app.Application) {
-	if x.config.blocking.Add(1) > int64(x.config.MaxBlocking) {
-		x.config.blocking.Add(-1)
-		x.report("too many blocking calls at a time, answered 503", nil)
-		x.answer("503 Service Unavailable", []app.Header{{Name: "Retry-After", Value: "1"}})
+	if x.host.blocking.Add(1) > int64(x.host.MaxBlocking) {
+		x.host.blocking.Add(-1)
+		x.refuse()
 		return
 	}
 	x.Environ.Detach()
-	x.mail = &mailbox{x: x, wire: x.wire}
-	x.mail.changed.L = &x.mail.mu
+	x.mail = newMailbox(x)
 	x.wire = x.mail
 	go func() {
-		defer x.config.blocking.Add(-1)
+		defer x.host.blocking.Add(-1)
 		defer x.abandon()
-		x.Run(application)
+		x.run(application)
+		x.watch.learn()
 	}()
+}
+
+// refuse answers that there are enough blocking calls.
+func (x *Exchange) refuse() {
+	x.report("too many blocking calls at a time, answered 503", nil)
+	x.answer("503 Service Unavailable", []app.Header{{Name: "Retry-After", Value: "1"}})
 }
 
 // abandon ends an exchange whose application has ended its goroutine (runtime.Goexit).
 func (x *Exchange) abandon() {
-	if x.phase != ended {
+	if x.phase != ended && x.phase != parked {
 		x.fail(errGoexit)
 	}
 }
@@ -47,6 +52,13 @@ type mailbox struct {
 	posted   bool // deliver is on its way
 	gone     bool
 	unsent   int // the wire's, when it was looked at last
+}
+
+// newMailbox returns a mailbox in front of the wire that x has.
+func newMailbox(x *Exchange) *mailbox {
+	m := &mailbox{x: x, wire: x.wire}
+	m.changed.L = &m.mu
+	return m
 }
 
 func (m *mailbox) Head(*Head) {
@@ -74,7 +86,7 @@ func (m *mailbox) Flush() {
 func (m *mailbox) post() {
 	if !m.posted && !m.gone && (m.head || len(m.data) > 0 || m.finished) {
 		m.posted = true
-		m.x.exec.Post(m.deliver)
+		m.x.host.loop.Post(deliver, m)
 	}
 }
 
@@ -101,6 +113,14 @@ func (m *mailbox) Finish(complete bool) {
 	m.post()
 	m.mu.Unlock()
 }
+
+// TakenOver is not called: a goroutine has no loop to lose.
+func (m *mailbox) TakenOver() {}
+
+// Park makes what the connection's wire does.
+func (m *mailbox) Park() Parked { return m.wire.Park() }
+
+func deliver(m any) { m.(*mailbox).deliver() }
 
 // deliver passes on to the connection's wire what is there. It runs on the loop.
 func (m *mailbox) deliver() {
@@ -141,6 +161,9 @@ func (m *mailbox) resume() {
 	m.unsent = m.wire.Unsent()
 	m.changed.Broadcast()
 	m.mu.Unlock()
+	if d := m.x.deferred; d != nil {
+		d.drained()
+	}
 }
 
 // leave tells the goroutine that nobody reads any more. It runs on the loop.

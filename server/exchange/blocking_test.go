@@ -195,8 +195,7 @@ func TestMaxBlocking(t *testing.T) {
 	r.start(application)
 
 	second := newRun("GET")
-	second.config = r.config
-	second.exchange.Init(r.config)
+	second.use(r.config)
 	second.start(application)
 	if second.ended != 1 || second.head.Code != 503 || !second.whole {
 		t.Fatalf("calls are %s, want a 503 at once", second.journal)
@@ -212,7 +211,7 @@ func TestMaxBlocking(t *testing.T) {
 	// The place is given back by the goroutine, soon after it has answered.
 	r.exec.runUntil(t, "a place", func() bool {
 		third := newRun("HEAD")
-		third.exchange.Init(r.config)
+		third.use(r.config)
 		third.start(application).finish(t)
 		return third.head.Code == 200
 	})
@@ -257,7 +256,7 @@ func TestBlockingInBlocking(t *testing.T) {
 // TestRunBlockingOfBlocking: a wire that runs everything on a goroutine, because content streams, loses no length.
 func TestRunBlockingOfBlocking(t *testing.T) {
 	r := newRun("POST")
-	r.exchange.Begin(r, r.exec, r.source, r.input)
+	r.exchange.Begin(r, r.source, r.input)
 	r.exchange.RunBlocking(app.Blocking(answering(app.String("inner"), "200 OK")))
 	r.finish(t)
 	if r.content.String() != "inner" || r.head.Length != 5 || !r.whole {
@@ -279,7 +278,7 @@ func TestBlockingGoexit(t *testing.T) {
 		r.start(app.Blocking(answering(b, "200 OK")))
 		r.exec.runUntil(t, "the end of the goroutine", func() bool {
 			next := newRun("GET")
-			next.exchange.Init(r.config)
+			next.use(r.config)
 			next.start(app.Blocking(answering(app.Empty(), "204 No Content"))).finish(t)
 			return next.head.Code == 204
 		})

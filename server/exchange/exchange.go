@@ -4,7 +4,7 @@
 //
 // An Exchange has two drivers. On the loop the application is called inline and the wire written to
 // directly. Off the loop, on a goroutine, a mailbox stands in for the wire, and replays what it was given on
-// the loop. The rules are the same code for both.
+// the loop. The rules are the same code for both, and a call that blocks changes from the one to the other.
 package exchange
 
 import (
@@ -29,8 +29,10 @@ type Config struct {
 	// MaxBlocking is the number of applications that may run on goroutines at a time; more are
 	// answered with 503.
 	MaxBlocking int
-	blocking    atomic.Int64
-	reports     reports
+	// Paths is what was learned of paths whose applications block.
+	Paths    Paths
+	blocking atomic.Int64
+	reports  reports
 }
 
 // Head is the head of a response, as the wire needs it.
@@ -48,9 +50,16 @@ type Head struct {
 	Close bool
 	// Done tells that the application has finished: the whole response is there, and it reads no more of the request.
 	Done bool
-	// Repeated tells that Status and Headers are equal to those of the response that this Exchange made
-	// before: what a wire has rendered then is good again.
-	Repeated bool
+	// Rendered is for the wire to keep what it has rendered. It is that of the response before as long as Status and
+	// Headers are equal.
+	Rendered Rendered
+}
+
+// Rendered is what a wire has rendered of a head.
+type Rendered struct {
+	Octets []byte // empty: nothing
+	Length int64  // Head.Length then
+	At     int64  // the second of its date
 }
 
 // Wire takes one response. Its methods are called on the loop.
@@ -69,6 +78,12 @@ type Wire interface {
 	Unsent() int
 	// Finish is the last call. complete is false when the response was given up after its head.
 	Finish(complete bool)
+
+	// TakenOver tells that the loop has gone on without the call that the wire has made: of Run or Resume. The rest of the
+	// response comes from a goroutine. What the application sees of the request must not change.
+	TakenOver()
+	// Park makes what is kept of a request that is answered later. It is called on any goroutine.
+	Park() Parked
 }
 
 // phase is how far a response is.
@@ -80,6 +95,7 @@ const (
 	started              // it was called, nothing is sent
 	sending              // the head is sent
 	ended
+	parked // the answer comes from a Deferred
 )
 
 var (
@@ -92,12 +108,13 @@ var (
 type Exchange struct {
 	Environ app.Environ
 
-	config *Config
-	wire   Wire
-	exec   app.Executor
-	start  app.StartResponse // bound once: a method value is an allocation
-	write  app.Write
-	mail   *mailbox // not nil on a goroutine
+	host     *Host
+	wire     Wire
+	start    app.StartResponse // bound once: a method value is an allocation
+	write    app.Write
+	mail     *mailbox  // not nil on a goroutine
+	deferred *Deferred // that answers, from Environ.Defer on
+	watch    watch
 
 	head    Head
 	body    app.Body
@@ -111,30 +128,52 @@ type Exchange struct {
 	file    bool // the wire is sending the body's file
 	excess  bool
 	refusal error
-	passed  bool // what head says was passed on to the wire
 }
 
 // Init makes a zero Exchange ready for use.
-func (x *Exchange) Init(config *Config) {
-	x.config = config
+func (x *Exchange) Init(host *Host) {
+	x.host = host
 	x.start = x.startResponse
 	x.write = x.writeChunk
 }
 
-// Begin starts the exchange of a request. exec is the executor of the loop on which it is called.
-func (x *Exchange) Begin(wire Wire, exec app.Executor, source app.Source, input app.Input) {
-	x.wire, x.exec = wire, exec
-	x.mail, x.body, x.chunk, x.end = nil, nil, nil, nil
+// Begin starts the exchange of a request.
+func (x *Exchange) Begin(wire Wire, source app.Source, input app.Input) {
+	x.begin(wire, source.Method() == "HEAD")
+	x.Environ.Reset(source, input, &x.host.Gateway)
+}
+
+// begin starts a response.
+func (x *Exchange) begin(wire Wire, isHead bool) {
+	x.wire = wire
+	x.mail, x.deferred, x.body, x.chunk, x.end = nil, nil, nil, nil, nil
 	x.phase = waiting
-	x.isHead = source.Method() == "HEAD"
+	x.isHead = isHead
 	x.written, x.pulled, x.file, x.excess = false, false, false, false
-	x.Environ.Reset(source, input, &x.config.Gateway)
+	x.watch = watch{}
 }
 
 // Run calls application on the loop. When it returns and the exchange has not ended, the wire calls
-// Resume when there is room, or the exchange goes on by itself on a goroutine.
+// Resume when there is room, or the exchange goes on by itself on a goroutine. It does not return when the loop was taken
+// over meanwhile.
 func (x *Exchange) Run(application app.Application) {
+	if x.goesBlocking(application) {
+		return
+	}
+	x.run(application)
+	if x.mail == nil {
+		x.watch.learn()
+	}
+	x.depart()
+}
+
+// run calls application, on the loop or on a goroutine, and answers with what it returns.
+func (x *Exchange) run(application app.Application) {
 	if !x.call(application) {
+		return
+	}
+	if x.phase == parked {
+		x.closeBody()
 		return
 	}
 	if b, ok := x.body.(*app.BlockingBody); ok && x.mail == nil {
@@ -159,7 +198,7 @@ func (x *Exchange) sendWhole(content []byte) bool {
 	x.phase = ended
 	x.body = nil
 	h.Done = true
-	x.passHead()
+	x.wire.Head(h)
 	if len(content) > 0 {
 		x.wire.Chunk(content)
 	}
@@ -167,11 +206,12 @@ func (x *Exchange) sendWhole(content []byte) bool {
 	return true
 }
 
-// Resume goes on with a response that had no room.
+// Resume goes on with a response that had no room. It does not return when the loop was taken over meanwhile.
 func (x *Exchange) Resume() {
 	switch {
 	case x.mail != nil:
 		x.mail.resume()
+		return
 	case x.file:
 		x.file = false
 		x.left = 0
@@ -179,9 +219,11 @@ func (x *Exchange) Resume() {
 	case x.phase != ended:
 		x.pull()
 	}
+	x.depart()
 }
 
-// Gone tells the exchange that the client has left, or the connection was closed.
+// Gone tells the exchange that the client has left, or the connection was closed. It may be called in the middle of
+// anything that the loop does, and application code is not: Close is called on a goroutine.
 func (x *Exchange) Gone() {
 	if x.mail != nil {
 		x.mail.leave()
@@ -189,19 +231,27 @@ func (x *Exchange) Gone() {
 	}
 	if x.phase != ended {
 		x.phase = ended
-		x.closeBody()
+		if x.body != nil {
+			x.mail = newMailbox(x)
+			go x.closeBody()
+		}
 	}
 }
 
 // call calls the application. It is false when that failed, and the exchange has ended.
 func (x *Exchange) call(application app.Application) (ok bool) {
+	x.enter()
 	defer func() {
 		if !ok {
-			x.fail(x.panicError(recover()))
+			err := x.host.panicError(recover())
+			x.interrupted(err)
+			x.fail(err)
 		}
 	}()
-	x.body = application(&x.Environ, x.start)
-	for x.mail != nil { // on a goroutine already
+	body := application(&x.Environ, x.start)
+	x.leave()
+	x.body = body
+	for x.mail != nil && x.phase != parked { // on a goroutine already
 		b, more := x.body.(*app.BlockingBody)
 		if !more {
 			break
@@ -216,14 +266,17 @@ func (x *Exchange) next() (chunk []byte, err error) {
 	if x.body == nil {
 		return nil, io.EOF
 	}
+	x.enter()
 	ok := false
 	defer func() {
 		if !ok {
-			chunk, err = nil, x.panicError(recover())
+			chunk, err = nil, x.host.panicError(recover())
+			x.interrupted(err)
 		}
 	}()
 	chunk, err = x.body.Next()
 	ok = true
+	x.leave()
 	return chunk, err
 }
 
@@ -234,12 +287,19 @@ func (x *Exchange) closeBody() {
 		return
 	}
 	x.body = nil
+	x.enter()
+	ok := false
 	defer func() {
-		if v := recover(); v != nil {
-			x.report("application failed in Close", x.panicError(v))
+		if !ok {
+			err := x.host.panicError(recover())
+			x.interrupted(err)
+			x.report("application failed in Close", err)
 		}
 	}()
-	if err := body.Close(); err != nil {
+	err := body.Close()
+	ok = true
+	x.leave()
+	if err != nil {
 		x.report("application failed in Close", err)
 	}
 }
@@ -340,13 +400,7 @@ func (x *Exchange) sendHead(fallback int64) {
 		}
 	}
 	x.left = h.Length
-	x.passHead()
-}
-
-// passHead passes the head on.
-func (x *Exchange) passHead() {
-	x.wire.Head(&x.head)
-	x.passed = true
+	x.wire.Head(h)
 }
 
 // noContent tells whether a status has no content (RFC 9110 15.3.5, 15.3.6, 15.4.5).
@@ -396,6 +450,11 @@ func (x *Exchange) fail(err error) {
 	if x.phase == ended {
 		return
 	}
+	if x.phase == parked {
+		x.deferred.Abort(err)
+		x.closeBody()
+		return
+	}
 	abort := errors.Is(err, app.ErrAbort)
 	if !abort && !errors.Is(err, app.ErrGone) {
 		x.report("application failed", err)
@@ -419,7 +478,7 @@ func (x *Exchange) answer(status string, headers []app.Header) {
 	*h = Head{Status: status, Code: code, Headers: h.Headers, Length: int64(len(text)), NoContent: x.isHead}
 	h.Done = true
 	x.phase = ended
-	x.passHead()
+	x.wire.Head(h)
 	if !x.isHead {
 		x.wire.Chunk([]byte(text))
 	}

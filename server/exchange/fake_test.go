@@ -29,6 +29,8 @@ type wire struct {
 	full    bool // Room is false
 	fullBy  int  // octets of content after which it gets full; 0: never
 	unsent  int
+
+	rendered string // what the head had of the one before
 }
 
 // journal is a list of what happened, in order.
@@ -54,6 +56,8 @@ func (w *wire) Head(h *exchange.Head) {
 	if w.head != nil {
 		w.journal.add("SECOND HEAD")
 	}
+	w.rendered = string(h.Rendered.Octets)
+	h.Rendered.Octets = append(h.Rendered.Octets[:0], h.Status...)
 	kept := *h
 	kept.Headers = slices.Clone(h.Headers)
 	w.head = &kept
@@ -99,7 +103,10 @@ func (w *wire) field(name string) (values []string) {
 	return values
 }
 
-// executor is an app.Executor whose functions the test runs.
+func (w *wire) TakenOver()            { w.journal.add("taken over") }
+func (w *wire) Park() exchange.Parked { return nil }
+
+// executor is an exchange.Loop whose functions the test runs. Calls on it are not watched.
 type executor struct {
 	mu     sync.Mutex
 	posted []func()
@@ -108,9 +115,14 @@ type executor struct {
 
 func newExecutor() *executor { return &executor{news: make(chan struct{}, 1)} }
 
-func (e *executor) Post(f func()) {
+func (e *executor) Enter(interface{ TakenOver() }) uint64 { return 0 }
+func (e *executor) Leave(uint64) bool                     { return true }
+func (e *executor) Abandon(c interface{ TakenOver() })    { c.TakenOver() }
+func (e *executor) Depart()                               {}
+
+func (e *executor) Post(f func(p any), p any) {
 	e.mu.Lock()
-	e.posted = append(e.posted, f)
+	e.posted = append(e.posted, func() { f(p) })
 	e.mu.Unlock()
 	select {
 	case e.news <- struct{}{}:
@@ -118,7 +130,9 @@ func (e *executor) Post(f func()) {
 	}
 }
 
-func (e *executor) After(d time.Duration, f func()) { time.AfterFunc(d, func() { e.Post(f) }) }
+func (e *executor) After(d time.Duration, f func()) {
+	time.AfterFunc(d, func() { e.Post(func(any) { f() }, nil) })
+}
 
 func (e *executor) step() bool {
 	e.mu.Lock()
@@ -195,6 +209,7 @@ type run struct {
 	*wire
 	exchange exchange.Exchange
 	config   *exchange.Config
+	host     *exchange.Host
 	exec     *executor
 	source   *source
 	logs     logs
@@ -204,14 +219,21 @@ type run struct {
 func newRun(method string) *run {
 	r := &run{wire: &wire{journal: new(journal)}, exec: newExecutor(), source: &source{method: method}}
 	r.config = &exchange.Config{Log: slog.New(slog.NewTextHandler(&r.logs, nil)), MaxBlocking: 8}
-	r.exchange.Init(r.config)
+	r.use(r.config)
 	r.input = app.NewMemory(nil)
 	return r
 }
 
+// use makes r one of the exchanges of config.
+func (r *run) use(config *exchange.Config) {
+	r.config = config
+	r.host = exchange.NewHost(config, r.exec)
+	r.exchange.Init(r.host)
+}
+
 // start runs application as a connection does: the environ is detached when the exchange goes on after the call.
 func (r *run) start(application app.Application) *run {
-	r.exchange.Begin(r, r.exec, r.source, r.input)
+	r.exchange.Begin(r, r.source, r.input)
 	r.exchange.Run(application)
 	if r.ended == 0 {
 		r.exchange.Environ.Detach()

@@ -31,15 +31,23 @@ func (r *reports) room() bool {
 	return r.count.Load() < reportsPerSecond
 }
 
-// report logs what the application did wrong.
+// report logs what the application did wrong with this request.
 func (x *Exchange) report(message string, err error) {
-	r := &x.config.reports
+	if x.deferred != nil { // its environ has ended
+		x.host.report(message, err)
+		return
+	}
+	x.host.report(message, err, "method", x.Environ.Get("REQUEST_METHOD"), "path", x.Environ.Get("PATH_INFO"))
+}
+
+// report logs what an application did wrong.
+func (c *Config) report(message string, err error, args ...any) {
+	r := &c.reports
 	if !r.room() {
 		r.suppressed.Add(1)
 		return
 	}
 	r.count.Add(1)
-	args := []any{"method", x.Environ.Get("REQUEST_METHOD"), "path", x.Environ.Get("PATH_INFO")}
 	if err != nil {
 		args = append(args, "error", err)
 	}
@@ -49,7 +57,7 @@ func (x *Exchange) report(message string, err error) {
 	if p := (*PanicError)(nil); errors.As(err, &p) {
 		args = append(args, "stack", string(p.Stack))
 	}
-	x.config.Log.Error(message, args...)
+	c.Log.Error(message, args...)
 }
 
 // PanicError is a panic of the application.
@@ -61,7 +69,7 @@ type PanicError struct {
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
 // panicError makes an error of a recovered value. Breaches of the contract are errors already.
-func (x *Exchange) panicError(v any) error {
+func (c *Config) panicError(v any) error {
 	switch v := v.(type) {
 	case nil:
 		return errGoexit
@@ -73,7 +81,7 @@ func (x *Exchange) panicError(v any) error {
 		}
 	}
 	p := &PanicError{Value: v}
-	if x.config.reports.room() {
+	if c.reports.room() {
 		p.Stack = debug.Stack()
 	}
 	return p

@@ -12,30 +12,32 @@ import (
 // startResponse is the StartResponse that applications are given. It runs where the application runs.
 func (x *Exchange) startResponse(status string, headers []app.Header, cause ...error) app.Write {
 	if x.phase != waiting {
-		if x.phase == ended {
+		switch x.phase {
+		case ended:
 			return x.write // which tells that the client is gone
+		case parked:
+			panic(&app.StartResponseError{Reason: "called although the answer is deferred"})
 		}
 		x.withdraw(errors.Join(cause...))
 	}
 	h := &x.head
 	if h.Code != 0 && h.Status == status && slices.Equal(h.Headers, headers) {
-		h.Repeated, h.Done = x.passed, false
+		h.Done = false
 		x.phase = started
 		return x.write // they were judged then
 	}
-	x.passed = false
 	code, wrong := app.CheckStatus(status)
 	switch {
 	case wrong != "":
 	case code < 200:
 		wrong = "status is an interim one, which cannot be the answer"
 	default:
-		*h = Head{Status: status, Code: code, Headers: append(h.Headers[:0], headers...)}
+		*h = Head{Status: status, Code: code, Headers: append(h.Headers[:0], headers...), Rendered: Rendered{Octets: h.Rendered.Octets[:0]}}
 		wrong = h.inspect()
 	}
 	if wrong != "" {
 		// An application that recovers from the error has had its one call.
-		*h = Head{Headers: h.Headers[:0]}
+		*h = Head{Headers: h.Headers[:0], Rendered: Rendered{Octets: h.Rendered.Octets[:0]}}
 		x.phase, x.refusal = refused, &app.StartResponseError{Reason: wrong}
 		panic(x.refusal)
 	}
@@ -83,9 +85,17 @@ func (h *Head) inspect() (wrong string) {
 
 // writeChunk is the Write that startResponse returns.
 func (x *Exchange) writeChunk(chunk []byte) (unsent int, err error) {
+	x.leave() // what follows is the loop's work, or waits for the client
+	defer x.enter()
 	if x.phase == ended || x.mail != nil && !x.mail.Room() {
 		return 0, app.ErrGone
 	}
+	x.writePieces(chunk)
+	return x.wire.Unsent(), nil
+}
+
+// writePieces passes on a chunk that was written, at once.
+func (x *Exchange) writePieces(chunk []byte) {
 	x.written = true
 	for len(chunk) > 0 {
 		piece := chunk[:min(len(chunk), pieceSize)]
@@ -96,5 +106,4 @@ func (x *Exchange) writeChunk(chunk []byte) (unsent int, err error) {
 		x.sendHead(-1) // the head leaves with the first write, even of nothing
 	}
 	x.wire.Flush()
-	return x.wire.Unsent(), nil
 }

@@ -314,24 +314,24 @@ func TestNextExchangeForgets(t *testing.T) {
 		t.Errorf("head is %+v", h)
 	}
 	r.again(answering(app.String("other"), "201 Created", header("X-A", "1")))
-	if h := r.head; h.HasLength || h.HasDate || h.HasServer || h.Close || h.Length != 5 || len(h.Headers) != 1 || h.Repeated {
+	if h := r.head; h.HasLength || h.HasDate || h.HasServer || h.Close || h.Length != 5 || len(h.Headers) != 1 || r.rendered != "" {
 		t.Errorf("head is %+v", h)
 	}
 	r.again(answering(app.String("other"), "201 Created", header("X-A", "1")))
-	if !r.head.Repeated {
-		t.Error("an equal head is not marked as Repeated")
+	if r.rendered != "201 Created" {
+		t.Error("what was rendered of an equal head is lost")
 	}
 }
 
-// TestRepeatedIsOfTheSentHead: Repeated speaks of the response before, not of one that was withdrawn.
-func TestRepeatedIsOfTheSentHead(t *testing.T) {
+// TestRenderedIsOfTheSentHead: what was rendered is of the response before, not of one that was withdrawn.
+func TestRenderedIsOfTheSentHead(t *testing.T) {
 	r := newRun("GET").start(answering(app.String("12345"), "200 OK", header("X-A", "1")))
 	r.again(func(_ *app.Environ, start app.StartResponse) app.Body {
 		start("404 Not Found", nil)
 		start("404 Not Found", nil, errCause)
 		return app.String("12345")
 	})
-	if r.head.Repeated {
-		t.Error("a head that was never sent is marked as Repeated: the wire would send the last one's")
+	if r.rendered != "" {
+		t.Error("what was rendered of another head is still there: the wire would send it")
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"io"
 	"sync"
-
-	"github.com/weirhttp/weir/app"
 )
 
 // A Stream is full at streamHigh octets, and asks for more at streamLow. What is fed comes in pieces of up to 64 KiB,
@@ -18,7 +16,7 @@ const (
 // Stream is wsgi.input for content that is still on its way: the loop feeds it, the application reads
 // it on a goroutine, and waits where nothing has come yet.
 type Stream struct {
-	exec app.Executor
+	loop Loop
 	more func() // called on the loop when the application wants more and Feed has said that it is full
 
 	mu      sync.Mutex
@@ -29,10 +27,10 @@ type Stream struct {
 	waiting bool  // more is to be called: the stream was full, or nothing was asked for yet
 }
 
-// NewStream returns a Stream. more is called on the loop, by exec, when content is wanted: for the first
+// NewStream returns a Stream. more is called on the loop, when content is wanted: for the first
 // time when the application reads first, and after each Feed that was full.
-func NewStream(exec app.Executor, more func()) *Stream {
-	s := &Stream{exec: exec, more: more, waiting: true}
+func NewStream(loop Loop, more func()) *Stream {
+	s := &Stream{loop: loop, more: more, waiting: true}
 	s.arrived.L = &s.mu
 	return s
 }
@@ -86,7 +84,7 @@ func (s *Stream) take(f func(p []byte) int) error {
 func (s *Stream) ask() {
 	if s.waiting && s.err == nil {
 		s.waiting = false
-		s.exec.Post(s.more)
+		s.loop.Post(func(any) { s.more() }, nil)
 	}
 }
 

@@ -11,51 +11,68 @@ import (
 const maxRefusedLine = 1024
 
 // logAnswer logs the request and what was sent of its answer. It is called while the views of the request are good.
-func (t *transaction) logAnswer() { t.c.logEntry(t, t.status, t.sent) }
+func (c *conn) logAnswer() {
+	if c.protocol.log == nil {
+		return
+	}
+	r := c.reply()
+	if c.parked != nil {
+		c.logEntry(c.parked.entry, int(r.status), r.sent)
+		return
+	}
+	e := c.t.entry()
+	c.logEntry(&e, int(r.status), r.sent)
+}
 
 // logRefusal logs a request that is refused with a text of size octets.
 func (c *conn) logRefusal(code, size int) {
-	if c.t != nil && c.t.method == "HEAD" {
+	t := c.t
+	if t != nil && t.method == "HEAD" {
 		size = 0
 	}
-	c.logEntry(c.t, code, int64(size))
-}
-
-// logEntry logs what is known of the request of t, which may be nil.
-func (c *conn) logEntry(t *transaction, status int, octets int64) {
-	p := c.protocol
-	e := accesslog.Entry{Remote: c.Remote().Addr(), Status: status, Octets: octets}
+	var e accesslog.Entry
 	switch {
 	case t == nil:
 	case t.head != nil:
-		e.RequestLine = t.requestLine()
-		if p.config.AccessLog.Combined() {
-			e.Referer, e.UserAgent = t.refererAndAgent()
-		}
+		e = t.entry()
 	default:
 		e.RequestLine = refusedLine(t.refused)
 	}
-	p.log.Append(p.loop.Now(), &e)
+	c.logEntry(&e, code, int64(size))
 }
 
-// requestLine is the request line as it was received, without its line end. It is a view of the head.
-func (t *transaction) requestLine() []byte {
+// logEntry logs e, which is what the request was, with what was answered.
+func (c *conn) logEntry(e *accesslog.Entry, status int, octets int64) {
+	e.Remote, e.Status, e.Octets = c.Remote().Addr(), status, octets
+	c.protocol.log.Append(c.protocol.loop.Now(), e)
+}
+
+// entry is what the log says of the request: views of its head.
+func (t *transaction) entry() (e accesslog.Entry) {
+	head := t.head
+	if t.taken { // the application may be moving it
+		head = t.called
+	}
 	r := &t.request
-	return t.head[r.Method.Start : int(r.Target.End)+len(" HTTP/1.1")]
+	e.RequestLine = head[r.Method.Start : int(r.Target.End)+len(" HTTP/1.1")]
+	if t.c.protocol.config.AccessLog.Combined() {
+		e.Referer, e.UserAgent = t.refererAndAgent(head)
+	}
+	return e
 }
 
-// refererAndAgent are the values of these fields, views of the head.
-func (t *transaction) refererAndAgent() (referer, agent []byte) {
+// refererAndAgent are the values of these fields, views of head.
+func (t *transaction) refererAndAgent(head []byte) (referer, agent []byte) {
 	for i := range t.request.Fields {
 		f := &t.request.Fields[i]
 		switch f.Name.Len() {
 		case len("Referer"):
-			if referer == nil && strings.EqualFold(view(f.Name.Of(t.head)), "Referer") {
-				referer = f.Value.Of(t.head)
+			if referer == nil && strings.EqualFold(view(f.Name.Of(head)), "Referer") {
+				referer = f.Value.Of(head)
 			}
 		case len("User-Agent"):
-			if agent == nil && strings.EqualFold(view(f.Name.Of(t.head)), "User-Agent") {
-				agent = f.Value.Of(t.head)
+			if agent == nil && strings.EqualFold(view(f.Name.Of(head)), "User-Agent") {
+				agent = f.Value.Of(head)
 			}
 		}
 	}

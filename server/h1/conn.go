@@ -12,7 +12,8 @@ import (
 type conn struct {
 	loop.Conn
 	protocol *Protocol
-	t        *transaction // nil while idle
+	t        *transaction // nil while idle, and while the answer is deferred
+	parked   *parked      // answers in the place of t; nil: the answer is not deferred
 	requests uint32       // read so far
 	blank    uint32       // octets of empty lines since the last request: while idle nobody else counts them
 	state    state
@@ -41,21 +42,25 @@ func (c *conn) Data(in []byte) (n int) {
 	if c.state == idle {
 		c.rest()
 	}
-	c.checkEOF()
 	return n
 }
 
-// release has input delivered again.
-func (c *conn) release() {
-	c.Release()
-	c.checkEOF()
+// goOn reads on when a response is written that was not in the middle of Data.
+func (c *conn) goOn() {
+	if c.state == idle || c.state == unread {
+		c.Release()
+	}
 }
 
-// checkEOF acts on the end of the client's sending, once all that it has sent was looked at.
-func (c *conn) checkEOF() {
-	if c.EndOfFile() && c.IsOpen() && !c.Held() {
-		c.EOF()
+// reply is the response that is due; nil while there is no request.
+func (c *conn) reply() *reply {
+	switch {
+	case c.parked != nil:
+		return &c.parked.reply
+	case c.t != nil:
+		return &c.t.reply
 	}
+	return nil
 }
 
 // advance does one step with the octets that are in. It returns how many it consumed, and whether there may be more to do.
@@ -114,6 +119,7 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	t.head = in[:n]
 	t.method = method(t.request.Method.Of(in))
 	c.requests++
+	t.http10 = t.request.Minor == 0
 	t.close = !t.request.KeepAlive || c.last || int(c.requests) == config.MaxRequests
 	m, more := c.begin(in[n:])
 	return n + m, more
@@ -127,53 +133,71 @@ func (c *conn) rest() {
 	}
 }
 
-// run calls the application: the request is complete, or content will stream to it. content is what was read whole.
-func (c *conn) run(content []byte) {
+// run calls the application: the request is complete, or content will stream to it. content is what was read whole, behind what
+// is in after the request.
+func (c *conn) run(content, behind []byte) {
 	t := c.t
+	t.called = t.head
+	c.protocol.behind = behind
 	config := c.protocol.config
 	application := config.Application
 	if t.isServerWide() {
 		application = serverWide
 	}
 	if t.stream != nil {
-		t.exchange.Begin(t, c.protocol.executor, t, t.stream)
+		t.exchange.Begin(t, t, t.stream)
 		t.exchange.RunBlocking(application)
 		return
 	}
 	t.memory.Reset(content)
-	t.exchange.Begin(t, c.protocol.executor, t, &t.memory)
+	t.exchange.Begin(t, t, &t.memory)
 	t.exchange.Run(application)
-	if !t.finished {
-		// The response goes on after this event: what it was called with must not move.
+	if t.finished {
+		return
+	}
+	c.SetDeadline(0)
+	c.Hold()
+	if c.parked != nil {
+		c.wait()
+	} else { // the response goes on after this event: what it was called with must not move
 		t.exchange.Environ.Detach()
-		c.SetDeadline(0)
-		c.Hold()
 	}
 }
 
 // settle is called when a response is written, and decides how the connection goes on.
 func (c *conn) settle() {
-	t := c.t
+	t, r := c.t, c.reply()
 	early := c.state == streaming
 	switch {
-	case !t.complete && t.framing == byClose:
+	case !r.complete && r.framing == byClose:
 		c.move(connectionClosed)
 		c.drop()
 		c.Abort(loop.ReasonAborted)
-	case !t.complete: // the framing shows it; earlier answers still leave
+	case !r.complete: // the framing shows it; earlier answers still leave
 		c.end(loop.ReasonAborted, early)
-	case t.close || early && !t.canSkip():
-		c.end(loop.ReasonDone, early || t.mayBeFollowed())
+	case r.close || early && !t.canSkip():
+		followed := r.followed || r.sent > lingerFrom || t != nil && t.mayBeFollowed()
+		c.end(loop.ReasonDone, early || followed)
 	case early:
 		c.move(answeredEarly)
 		t.stream.End(errGone)
+		c.unpark()
 		c.awaitOctets()
 	default:
 		c.move(answered)
 		c.SetDeadline(c.protocol.config.IdleTimeout)
-		if !c.inside || t.exchange.Environ.Detached() {
+		c.unpark()
+		if t != nil && (!c.inside || t.exchange.Environ.Detached()) {
 			c.rest()
 		}
+	}
+}
+
+// unpark forgets a deferred answer that has ended.
+func (c *conn) unpark() {
+	if p := c.parked; p != nil {
+		c.parked = nil
+		p.deferred.Gone()
 	}
 }
 
@@ -194,27 +218,38 @@ func (c *conn) end(reason loop.Reason, linger bool) {
 
 // drop ends the transaction of a connection that is closing.
 func (c *conn) drop() {
-	t := c.t
-	if t == nil {
+	r := c.reply()
+	if r == nil {
 		return
 	}
+	if !r.finished && (c.parked != nil || c.t.head != nil) {
+		c.logAnswer()
+	}
+	t, deferred := c.t, c.parked != nil
 	c.t = nil
-	if t.stream != nil {
+	c.unpark()
+	switch {
+	case t == nil:
+		return
+	case t.stream != nil:
 		t.stream.End(errGone)
 	}
-	if !t.finished {
-		if c.protocol.log != nil && t.head != nil {
-			t.logAnswer()
-		}
+	switch {
+	case deferred:
+	case t.finished:
+		c.protocol.give(t)
+	default:
 		t.exchange.Gone()
-		return
 	}
-	c.protocol.give(t)
 }
 
 // EOF implements loop.Handler: the client sends no more, but may still read. An answer that it waits for is
 // sent, and closes.
 func (c *conn) EOF() {
+	if c.parked != nil && !c.protocol.config.KeepHalfClosed {
+		c.end(loop.ReasonEOF, false)
+		return
+	}
 	if c.Held() {
 		return // what it sent before comes first
 	}
@@ -231,8 +266,10 @@ func (c *conn) EOF() {
 // Drained implements loop.Handler: there is room for more of the answer.
 func (c *conn) Drained() {
 	switch {
+	case c.parked != nil:
+		c.parked.deferred.Resume()
 	case c.t == nil || c.state == inHead:
-		c.release()
+		c.Release()
 	case !c.t.finished:
 		c.t.exchange.Resume()
 	}
@@ -249,15 +286,19 @@ func (c *conn) Timeout() {
 		c.contentFails(408, errTimeout)
 	case unread:
 		c.end(loop.ReasonTimeout, true)
+	case answering:
+		if c.parked != nil {
+			c.parked.deferred.Expire()
+		}
 	}
 }
 
 // Shutdown implements loop.Handler.
 func (c *conn) Shutdown() {
 	c.last = true
-	switch {
-	case c.t != nil:
-		c.t.close = true
+	switch r := c.reply(); {
+	case r != nil:
+		r.close = true
 	case c.state == idle:
 		c.ReadNow() // a request may be there that nobody has looked at
 		if c.state == idle && c.IsOpen() {

@@ -48,7 +48,7 @@ func (c *conn) begin(in []byte) (n int, more bool) {
 	case r.ContentLength <= 0:
 		t.length = r.ContentLength
 		c.move(requestComplete)
-		c.run(nil)
+		c.run(nil, in)
 		return 0, c.goesOn()
 	case r.ContentLength <= int64(config.ContentBuffer):
 		t.length, t.left = r.ContentLength, r.ContentLength
@@ -86,7 +86,7 @@ func (c *conn) readContent(in []byte) (n int, more bool) {
 		n = int(t.left)
 		t.left = 0
 		c.move(requestComplete)
-		c.run(in[:n:n])
+		c.run(in[:n:n], in[n:])
 		return n, c.goesOn()
 	}
 	for n < len(in) {
@@ -104,7 +104,7 @@ func (c *conn) readContent(in []byte) (n int, more bool) {
 		if done {
 			t.length = int64(len(t.collected))
 			c.move(requestComplete)
-			c.run(t.collected)
+			c.run(t.collected, in[n:])
 			return n, c.goesOn()
 		}
 		if len(t.collected) > c.protocol.config.ContentBuffer {
@@ -128,13 +128,13 @@ func (c *conn) awaitContent(n int) (int, bool) {
 // openStream calls the application on a goroutine, with content that is still to come.
 func (c *conn) openStream(in []byte) (n int, more bool) {
 	t := c.t
-	t.stream = exchange.NewStream(c.protocol.executor, func() { c.wantContent(t) })
+	t.stream = exchange.NewStream(c.protocol.loop, func() { c.wantContent(t) })
 	c.move(contentStreams)
 	if len(t.collected) > 0 {
 		t.stream.Feed(t.collected)
 		t.received = int64(len(t.collected))
 	}
-	c.run(nil)
+	c.run(nil, nil)
 	if t.finished { // no goroutine was to be had
 		c.settle()
 		return 0, c.state == unread
@@ -149,7 +149,7 @@ func (c *conn) wantContent(t *transaction) {
 	}
 	c.askFor(nil)
 	c.awaitOctets()
-	c.release()
+	c.Release()
 }
 
 // readStream feeds content to the application, or skips it when the answer is written.

@@ -33,20 +33,23 @@ type Config struct {
 	// ContentRate is the least rate at which content may come, in octets a second, after ContentGrace; 0: any.
 	ContentRate  int
 	ContentGrace time.Duration
+	// KeepHalfClosed has a client that has ended its sending wait for an answer that is deferred; otherwise it is taken to have left.
+	KeepHalfClosed bool
 	// MaxRequests is how many requests a connection may carry; 0: no limit.
 	MaxRequests int
 }
 
 // Protocol makes connections. There is one for each loop; its fields are the loop's.
 type Protocol struct {
-	config   *Config
-	loop     *loop.Loop
-	executor app.Executor
-	free     []*transaction    // not in use
-	fixed    []byte            // the Server and Date field lines
-	fixedAt  int64             // the second for which fixed is good
-	date     []byte            // the part of fixed that is the Date field line
-	log      *accesslog.Scribe // nil: no access log
+	config  *Config
+	loop    *loop.Loop
+	host    *exchange.Host
+	behind  []byte            // what came behind the request that the application is being called for: a view
+	free    []*transaction    // not in use
+	fixed   []byte            // the Server and Date field lines
+	fixedAt int64             // the second for which fixed is good
+	date    []byte            // the part of fixed that is the Date field line
+	log     *accesslog.Scribe // nil: no access log
 }
 
 // maxFree bounds how many transactions a loop keeps for reuse.
@@ -54,7 +57,7 @@ const maxFree = 128
 
 // New returns the protocol of one loop.
 func New(config *Config, l *loop.Loop) *Protocol {
-	p := &Protocol{config: config, loop: l, executor: executor{l}, fixedAt: -1}
+	p := &Protocol{config: config, loop: l, host: exchange.NewHost(config.Exchange, l), fixedAt: -1}
 	if config.AccessLog != nil {
 		p.log = config.AccessLog.Scribe()
 	}
@@ -71,7 +74,7 @@ func (p *Protocol) take(c *conn) *transaction {
 		t = p.free[n-1]
 		p.free = p.free[:n-1]
 	} else {
-		t = newTransaction(p.config)
+		t = newTransaction(p.host)
 	}
 	t.c = c
 	return t
@@ -79,7 +82,7 @@ func (p *Protocol) take(c *conn) *transaction {
 
 // give takes back a transaction. One whose environ was detached is left to whoever may still refer to it.
 func (p *Protocol) give(t *transaction) {
-	if t.exchange.Environ.Detached() || len(p.free) >= maxFree {
+	if t.taken || t.exchange.Environ.Detached() || len(p.free) >= maxFree {
 		return
 	}
 	t.c = nil
@@ -102,17 +105,6 @@ func (p *Protocol) fields() []byte {
 	}
 	return p.fixed
 }
-
-// executor is a loop as applications see it.
-type executor struct{ loop *loop.Loop }
-
-func (e executor) Post(f func()) { e.loop.Post(call, f) }
-
-func (e executor) After(d time.Duration, f func()) {
-	e.loop.Post(func(any) { e.loop.After(d, f) }, nil)
-}
-
-func call(f any) { f.(func())() }
 
 // local is what SERVER_NAME and SERVER_PORT are at a listener: never empty, on a Unix socket neither.
 func local(ln *loop.Listener) (host string, port int) {

@@ -9,42 +9,57 @@ import (
 	"github.com/weirhttp/weir/server/exchange"
 )
 
-// The methods of this file are exchange.Wire: they write a response to the connection.
+// reply is the response to a request: the side of exchange.Wire that writes to the connection.
+type reply struct {
+	c        *conn
+	sent     int64 // octets of content that were passed to the connection
+	status   int32 // 0: no head is sent
+	framing  framing
+	http10   bool // the client speaks HTTP/1.0
+	headSent bool
+	close    bool // the connection does not persist after this response
+	followed bool // more than the request may be on its way from the client; set when the request is forgotten
+	finished bool // the response is written
+	complete bool // and whole
+}
+
+// framing is how the content of a response is delimited.
+type framing uint8
+
+const (
+	byLength framing = iota // Content-Length, or there is no content
+	byChunks
+	byClose
+)
 
 // Head implements exchange.Wire.
-func (t *transaction) Head(h *exchange.Head) {
-	c := t.c
-	t.headSent, t.status = true, h.Code
-	t.close = t.close || h.Close || c.last || h.Done && c.state == streaming && !t.canSkip()
+func (r *reply) Head(h *exchange.Head) {
+	c := r.c
+	r.headSent, r.status = true, int32(h.Code)
+	r.close = r.close || h.Close || c.last || h.Done && c.state == streaming && !c.t.canSkip()
 	// Most responses of an application have the head of the one before, but for a date that changes once a second.
-	usual := !t.close && t.request.Minor == 1 && h.Length >= 0 && !h.NoContent
+	usual := !r.close && !r.http10 && h.Length >= 0 && !h.NoContent
 	fields := c.protocol.fields()
-	if usual && h.Repeated && t.rendered.length == h.Length && t.rendered.at == c.protocol.fixedAt {
-		c.Write(t.rendered.head)
+	last := &h.Rendered
+	if usual && len(last.Octets) > 0 && last.Length == h.Length && last.At == c.protocol.fixedAt {
+		c.Write(last.Octets)
 		return
 	}
 	b := c.Buffer()
 	start := len(b)
-	b = t.appendHead(b, h, fields)
+	b = r.appendHead(b, h, fields)
 	c.SetBuffer(b)
-	t.rendered.at = -1
+	last.Octets = last.Octets[:0]
 	if usual {
-		t.rendered.head = append(t.rendered.head[:0], b[start:]...)
-		t.rendered.length, t.rendered.at = h.Length, c.protocol.fixedAt
+		last.Octets = append(last.Octets, b[start:]...)
+		last.Length, last.At = h.Length, c.protocol.fixedAt
 	}
 }
 
-// rendered is the last head that a transaction has sent.
-type rendered struct {
-	head   []byte
-	length int64 // Head.Length
-	at     int64 // the second of its date; -1: not to be used again
-}
-
 // appendHead renders a head, and decides on the framing.
-func (t *transaction) appendHead(b []byte, h *exchange.Head, fields []byte) []byte {
+func (r *reply) appendHead(b []byte, h *exchange.Head, fields []byte) []byte {
 	b = append(append(append(b, "HTTP/1.1 "...), h.Status...), "\r\n"...)
-	date := t.c.protocol.date
+	date := r.c.protocol.date
 	switch {
 	case h.HasDate && h.HasServer:
 	case h.HasDate:
@@ -70,26 +85,26 @@ func (t *transaction) appendHead(b []byte, h *exchange.Head, fields []byte) []by
 		b = append(b, "Content-Length: "...)
 		b = append(appendInt(b, h.Length), "\r\n"...)
 	case h.NoContent:
-	case t.request.Minor == 0:
-		t.framing, t.close = byClose, true
+	case r.http10:
+		r.framing, r.close = byClose, true
 	default:
-		t.framing = byChunks
+		r.framing = byChunks
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
 	switch {
-	case t.close:
+	case r.close:
 		b = append(b, "Connection: close\r\n"...)
-	case t.request.Minor == 0:
+	case r.http10:
 		b = append(b, "Connection: keep-alive\r\n"...)
 	}
 	return append(b, "\r\n"...)
 }
 
 // Chunk implements exchange.Wire.
-func (t *transaction) Chunk(p []byte) {
-	c := t.c
-	t.sent += int64(len(p))
-	if t.framing != byChunks {
+func (r *reply) Chunk(p []byte) {
+	c := r.c
+	r.sent += int64(len(p))
+	if r.framing != byChunks {
 		c.Write(p)
 		return
 	}
@@ -100,38 +115,38 @@ func (t *transaction) Chunk(p []byte) {
 }
 
 // File implements exchange.Wire. Its length is known, so that it is never chunked.
-func (t *transaction) File(file app.File, offset, n int64) {
-	t.sent += n
-	t.c.SendFile(file, offset, n)
+func (r *reply) File(file app.File, offset, n int64) {
+	r.sent += n
+	r.c.SendFile(file, offset, n)
 }
 
 // Flush implements exchange.Wire.
-func (t *transaction) Flush() { t.c.Flush() }
+func (r *reply) Flush() { r.c.Flush() }
 
 // Room implements exchange.Wire.
-func (t *transaction) Room() bool { return t.c.Room() }
+func (r *reply) Room() bool { return r.c.Room() }
 
 // Unsent implements exchange.Wire.
-func (t *transaction) Unsent() int { return t.c.Unsent() }
+func (r *reply) Unsent() int { return r.c.Unsent() }
 
 // Finish implements exchange.Wire.
-func (t *transaction) Finish(complete bool) {
-	c := t.c
-	if complete && t.framing == byChunks {
+func (r *reply) Finish(complete bool) {
+	c := r.c
+	if complete && r.framing == byChunks {
 		c.SetBuffer(append(c.Buffer(), "0\r\n\r\n"...))
 	}
-	t.finished, t.complete = true, complete
-	if c.protocol.log != nil {
-		t.logAnswer()
-	}
+	r.finished, r.complete = true, complete
+	c.logAnswer()
 	if c.inside {
 		return // Data goes on from here
 	}
 	c.settle()
-	if c.state == idle || c.state == unread {
-		c.release()
-	}
+	c.goOn()
 }
+
+// lingerFrom is from how many octets of content on a closing connection waits for the client's end: less has
+// left before the client can send anything more.
+const lingerFrom = 16 << 10
 
 func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
 

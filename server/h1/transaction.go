@@ -10,9 +10,9 @@ import (
 )
 
 // transaction is one request and its response. A connection has one from the first octet of the request to
-// the last of the response, and none while it is idle. It is the app.Source of the request.
+// the last of the response, and none while it is idle or the answer is deferred. It is the app.Source of the request.
 type transaction struct {
-	c        *conn
+	reply
 	request  httpparse.Request
 	exchange exchange.Exchange
 
@@ -21,6 +21,10 @@ type transaction struct {
 	method   string
 	own      []byte // storage for a copy of the head
 	detached bool   // head and content are copies
+	asked    bool   // 100 (Continue) was sent, or need not be
+	kept     bool   // keepHead was called
+	taken    bool   // the loop was taken over in a call of the application: it may still run, and all this is its own
+	called   []byte // head as it was when the application was called
 
 	// Content of the request.
 	memory    app.Memory // that was read whole
@@ -29,35 +33,16 @@ type transaction struct {
 	left      int64 // of content with a length: octets still to come
 	length    int64 // content length as the application sees it; -1: not known, or none
 	stream    *exchange.Stream
-	asked     bool  // 100 (Continue) was sent, or need not be
-	kept      bool  // keepHead was called
 	received  int64 // octets of streamed content
 	patience  patience
 	skipTo    int64 // how far received may go when nobody reads it
 
-	refused  []byte // what the parser refused: a view, good until Data returns
-	status   int    // of the response; 0: no head is sent
-	sent     int64  // octets of its content that were passed to the connection
-	rendered rendered
-	framing  framing
-	headSent bool
-	close    bool // the connection does not persist after this response
-	finished bool // the response is written
-	complete bool // and whole
+	refused []byte // what the parser refused: a view, good until Data returns
 }
 
-// framing is how the content of a response is delimited.
-type framing uint8
-
-const (
-	byLength framing = iota // Content-Length, or there is no content
-	byChunks
-	byClose
-)
-
-func newTransaction(config *Config) *transaction {
+func newTransaction(host *exchange.Host) *transaction {
 	t := &transaction{}
-	t.exchange.Init(config.Exchange)
+	t.exchange.Init(host)
 	t.reset()
 	return t
 }
@@ -65,7 +50,7 @@ func newTransaction(config *Config) *transaction {
 // reset makes t ready for another request.
 func (t *transaction) reset() {
 	t.request.Reset()
-	t.used, t.head, t.method, t.detached = false, nil, "", false
+	t.used, t.head, t.method, t.detached, t.called = false, nil, "", false, nil
 	if len(t.collected) > 0 {
 		t.collected = t.collected[:0]
 		if cap(t.collected) > 16<<10 {
@@ -77,8 +62,8 @@ func (t *transaction) reset() {
 	t.left, t.length = 0, -1
 	t.stream, t.asked, t.kept = nil, false, false
 	t.received, t.skipTo, t.patience = 0, 0, patience{}
-	t.refused, t.status, t.sent = nil, 0, 0
-	t.framing, t.headSent, t.close, t.finished, t.complete = byLength, false, false, false, false
+	t.refused = nil
+	t.reply = reply{c: t.c}
 }
 
 // keepHead copies the head, because its buffer is about to be used for something else.
@@ -204,13 +189,42 @@ func (t *transaction) isServerWide() bool {
 		r.Form == httpparse.AbsoluteForm && r.Path.Len() == 0 && !r.HasQuery && t.method == "OPTIONS"
 }
 
-// lingerFrom is from how many octets of content on a closing connection waits for the client's end: less has
-// left before the client can send anything more.
-const lingerFrom = 16 << 10
-
 // mayBeFollowed tells whether octets that come behind the last request would cost the client its answer (RFC 9112
-// 9.6): it did not say close, or sent content, behind which old clients send an empty line, or the answer takes long.
+// 9.6): it did not say close, or sent content, behind which old clients send an empty line.
 func (t *transaction) mayBeFollowed() bool {
 	r := &t.request
-	return !r.ConnectionClose && r.Minor == 1 || r.Chunked || r.ContentLength > 0 || t.sent > lingerFrom
+	return !r.ConnectionClose && r.Minor == 1 || r.Chunked || r.ContentLength > 0
+}
+
+// TakenOver implements exchange.Wire: the application blocks, and what called it will not go on.
+func (t *transaction) TakenOver() {
+	c := t.c
+	t.taken = true
+	if !c.inside { // Resume was called, of a connection that waits for nothing else
+		return
+	}
+	c.inside = false
+	c.SetDeadline(0)
+	c.Interrupted(c.protocol.behind)
+	switch {
+	case c.parked != nil:
+		c.wait()
+	case t.finished: // it is Close that blocks
+		c.settle()
+		c.goOn()
+	}
+}
+
+// Defer implements app.Deferrer.
+func (t *transaction) Defer() app.Deferred { return t.exchange.Defer() }
+
+// Park implements exchange.Wire.
+func (t *transaction) Park() exchange.Parked {
+	p := &parked{reply: t.reply}
+	p.followed = t.mayBeFollowed()
+	if t.c.protocol.log != nil {
+		e := t.entry()
+		p.entry = e.Clone()
+	}
+	return p
 }

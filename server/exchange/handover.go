@@ -1,0 +1,109 @@
+package exchange
+
+import (
+	"time"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// watch is what an exchange knows of its calls into application code: on a loop their number there, on a goroutine
+// how long they take.
+type watch struct {
+	call    uint64 // of Loop.Enter; 0: none runs, or it is not watched
+	taken   bool   // the loop was taken over in a call of this exchange; written under the loop's lock
+	path    []byte // of the request, as received, while its views are good
+	entry   *Path  // what is known of the path; nil: nothing
+	entered int64  // on a goroutine: when the call began, in nanoseconds since origin
+	slow    bool   // one took longer than a loop would have let it
+}
+
+var origin = time.Now()
+
+// slowCall is how long a call may take on a goroutine without being one that blocks. A loop lets one run for about as long.
+const slowCall = time.Millisecond
+
+// enter begins a call into application code.
+func (x *Exchange) enter() {
+	w := &x.watch
+	if x.mail == nil {
+		w.call = x.host.loop.Enter(x)
+	} else if w.entry != nil {
+		w.entered = int64(time.Since(origin))
+	}
+}
+
+// leave ends it. When the loop was taken over, x has a mailbox from here on.
+func (x *Exchange) leave() {
+	w := &x.watch
+	if call := w.call; call != 0 {
+		w.call = 0
+		x.host.loop.Leave(call)
+	} else if w.entered != 0 {
+		w.slow = w.slow || time.Since(origin) > time.Duration(w.entered)+slowCall
+		w.entered = 0
+	}
+}
+
+// interrupted is leave after a panic, or when the application has ended its goroutine, which may be the loop's.
+func (x *Exchange) interrupted(err error) {
+	x.leave()
+	if err == errGoexit && x.mail == nil {
+		x.host.loop.Abandon(x)
+	}
+}
+
+// TakenOver is called on the loop by the goroutine that goes on with it, while the application is still running on the old one.
+func (x *Exchange) TakenOver() {
+	w := &x.watch
+	x.mail = newMailbox(x)
+	wire := x.wire
+	x.wire = x.mail
+	w.taken = true
+	x.host.blocking.Add(1)
+	if w.entry != nil {
+		w.entry.note(true)
+	} else if path := w.path; path != nil {
+		w.entry = x.host.Paths.add(path)
+	} else if x.deferred == nil {
+		w.entry = x.host.Paths.add(x.Environ.RawPath())
+	}
+	wire.TakenOver()
+}
+
+// depart ends the goroutine if its loop was taken over.
+func (x *Exchange) depart() {
+	if x.watch.taken {
+		x.host.blocking.Add(-1)
+		x.host.loop.Depart()
+	}
+	x.watch.path = nil // a view of this event's input
+}
+
+// goesBlocking decides by what was learned of the request's path. It is true when application was sent to a goroutine,
+// or the request refused because there are too many already.
+func (x *Exchange) goesBlocking(application app.Application) bool {
+	w := &x.watch
+	w.path = x.Environ.RawPath()
+	if x.host.Paths.empty() {
+		return false
+	}
+	w.entry = x.host.Paths.find(w.path)
+	switch e := w.entry; {
+	case e == nil:
+		return false
+	case e.Blocks():
+		x.RunBlocking(application)
+		return true
+	case e.history.Load() != 0 && x.host.blocking.Load() >= int64(x.host.MaxBlocking):
+		x.refuse()
+		return true
+	}
+	return false
+}
+
+// learn notes how the calls of an exchange on a goroutine went.
+func (w *watch) learn() {
+	if w.entry != nil {
+		w.entry.note(w.slow)
+	}
+}

@@ -1,0 +1,77 @@
+package exchange
+
+import (
+	"time"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// Loop is the event loop that exchanges run on. Post is for any goroutine, the others for the one that runs the loop.
+//
+// Application code is called between Enter and Leave. Leave is false when the loop has gone on without the call; TakenOver
+// was called then, and the goroutine, which is a plain one from there on, ends with Depart. Abandon is for one
+// that ends in the middle of a call.
+type Loop interface {
+	Post(f func(p any), p any)
+	After(d time.Duration, f func())
+	Enter(c interface{ TakenOver() }) (call uint64)
+	Leave(call uint64) bool
+	Abandon(c interface{ TakenOver() })
+	Depart()
+}
+
+// Host is what the exchanges of one loop share.
+type Host struct {
+	*Config
+	loop Loop
+	free []*Exchange // for answers of deferred requests; the loop's own
+}
+
+// maxFree bounds how many exchanges a loop keeps for answers of deferred requests.
+const maxFree = 16
+
+// NewHost returns the host of one loop.
+func NewHost(config *Config, loop Loop) *Host { return &Host{Config: config, loop: loop} }
+
+// executor is a loop as applications see it: what they have it run is application code.
+type executor struct{ *Host }
+
+func (h *Host) executor() app.Executor { return executor{h} }
+
+// Post implements app.Executor.
+func (e executor) Post(f func()) { e.loop.Post(e.callback, f) }
+
+// After implements app.Executor.
+func (e executor) After(d time.Duration, f func()) {
+	e.loop.Post(func(any) { e.loop.After(d, func() { e.Post(f) }) }, nil)
+}
+
+// callback calls an application's function on the loop.
+func (h *Host) callback(f any) {
+	call := h.loop.Enter(h)
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		v := recover()
+		mine := h.loop.Leave(call)
+		if v != nil {
+			h.report("application failed in a callback", h.panicError(v))
+		} else if mine { // it ends its goroutine
+			h.loop.Abandon(h)
+			mine = false
+		}
+		if !mine {
+			h.loop.Depart()
+		}
+	}()
+	f.(func())()
+	returned = true
+	if !h.loop.Leave(call) {
+		h.loop.Depart()
+	}
+}
+
+// TakenOver implements the Caller of a callback, which has nothing to do with the loop.
+func (h *Host) TakenOver() {}
