@@ -152,6 +152,7 @@ func (h *healthy) exchange() error {
 			return errors.New("closed by the server")
 		}
 		n += m
+		h.acknowledge()
 		if done, err := judge(h.buffer[:n]); err != nil {
 			return err
 		} else if done {
@@ -163,6 +164,12 @@ func (h *healthy) exchange() error {
 		h.reconnects++
 	}
 	return nil
+}
+
+// acknowledge has the kernel acknowledge what was read at once. Otherwise a server that sends its answers in two pieces, and
+// has not set TCP_NODELAY, waits 40 ms between them, and the figures are about that.
+func (h *healthy) acknowledge() {
+	_ = syscall.SetsockoptInt(h.fd, syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
 }
 
 // judge tells whether response is whole, and is the one that there should be.
