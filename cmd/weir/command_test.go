@@ -50,6 +50,7 @@ func TestUsageErrors(t *testing.T) {
 		{"--access-log-format", []string{"demo", "--access-log-format=json"}},
 		{"--socket-mode", []string{"demo", "--socket-mode=999"}},
 		{"--socket-mode", []string{"demo", "--socket-mode=7777"}},
+		{"--umask", []string{"demo", "--umask=0x1"}},
 		{"--server-header", []string{"demo", "--server-header=a\r\nb"}},
 		{"--graceful-timeout", []string{"demo", "--graceful-timeout=soon"}},
 		{"--bind", []string{"demo", "--bind"}},
@@ -63,6 +64,22 @@ func TestUsageErrors(t *testing.T) {
 				t.Errorf("stderr is %q, want one line with %s", stderr, c.want)
 			}
 		})
+	}
+}
+
+// TestUmask: the mask holds for Unix sockets and for the files that the server makes.
+func TestUmask(t *testing.T) {
+	dir := t.TempDir()
+	socket, log := filepath.Join(dir, "socket"), filepath.Join(dir, "log")
+	p := start(t, nil, "demo", "--bind", "unix:"+socket, "--access-log", log, "--umask", "027")
+	defer p.stop()
+	for path, want := range map[string]os.FileMode{socket: 0o750, log: 0o640} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Error(err)
+		} else if got := info.Mode().Perm(); got != want {
+			t.Errorf("%s has %o, want %o", path, got, want)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ type serveFlags struct {
 	Backlog         int           `placeholder:"N" help:"Length of the queue of connections that are not accepted yet (default: the system's maximum)."`
 	AcceptAtOnce    bool          `help:"Accept connections before their clients have sent something."`
 	SocketMode      string        `placeholder:"OCTAL" help:"Permission bits of Unix sockets, such as 660."`
+	Umask           string        `placeholder:"OCTAL" help:"Permission bits that files and Unix sockets of the server do not get, such as 027 (default: as inherited)."`
 	ServerHeader    string        `default:"weir" placeholder:"TEXT" help:"Value of the Server header; empty drops it (default: ${default})."`
 	AccessLog       string        `placeholder:"FILE" help:"Append a line for each request to FILE; - is standard output. Off by default."`
 	AccessLogFormat string        `enum:"common,combined" default:"${accessLogFormat}" help:"Form of these lines: common or combined."`
@@ -111,11 +112,27 @@ func (f *serveFlags) config() (server.Config, error) {
 		c.GracefulTimeout = 1 // nanosecond: 0 would mean the default
 	}
 	if f.SocketMode != "" {
-		mode, err := strconv.ParseUint(f.SocketMode, 8, 9)
+		mode, err := permissions("--socket-mode", f.SocketMode)
 		if err != nil {
-			return c, &usageError{"--socket-mode must be permission bits in octal, such as 660"}
+			return c, err
 		}
 		c.SocketMode = os.FileMode(mode)
 	}
+	if f.Umask != "" {
+		mask, err := permissions("--umask", f.Umask)
+		if err != nil {
+			return c, err
+		}
+		syscall.Umask(mask)
+	}
 	return c, nil
+}
+
+// permissions reads permission bits in octal.
+func permissions(option, value string) (int, error) {
+	bits, err := strconv.ParseUint(value, 8, 9)
+	if err != nil {
+		return 0, &usageError{option + " must be permission bits in octal, such as 660"}
+	}
+	return int(bits), nil
 }
