@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/hub"
 )
 
 type demoCommand struct {
@@ -19,10 +20,12 @@ type demoCommand struct {
 }
 
 func (d *demoCommand) Run() error {
+	topics := hub.New(hub.Options{})
+	application := newDemo(topics).answer
 	if !d.TestRoutes {
-		return d.serve("the demo", demo)
+		return d.serve("the demo", application, topics)
 	}
-	err := d.serve("the demo", testRoutes(demo))
+	err := d.serve("the demo", testRoutes(application, topics), topics)
 	fmt.Printf("weir made %d calls\n", testCalls.Load())
 	return err
 }
@@ -38,7 +41,14 @@ var (
 )
 
 // demo is the demo application.
-func demo(environ *app.Environ, start app.StartResponse) app.Body {
+type demo struct{ poll, events, publish app.Application }
+
+func newDemo(topics *hub.Hub) *demo {
+	return &demo{topics.Poll("/poll/"), topics.Events("/events/"), topics.Publisher("/publish/")}
+}
+
+// answer is an app.Application.
+func (d *demo) answer(environ *app.Environ, start app.StartResponse) app.Body {
 	path := environ.Path()
 	switch string(path) {
 	case "/plaintext":
@@ -58,8 +68,15 @@ func demo(environ *app.Environ, start app.StartResponse) app.Body {
 	case "/bytes":
 		return onlyGet(octets, environ, start)
 	}
-	if strings.HasPrefix(string(path), "/environ/") {
+	switch prefix, _, _ := strings.Cut(string(path[min(1, len(path)):]), "/"); prefix {
+	case "environ":
 		return showEnviron(environ, start)
+	case "poll":
+		return d.poll(environ, start)
+	case "events":
+		return d.events(environ, start)
+	case "publish":
+		return d.publish(environ, start)
 	}
 	return text(environ, start, "404 Not Found", "there is no such page; / lists those that there are\n")
 }

@@ -93,14 +93,15 @@ func TestPage(t *testing.T) {
 	if page.StatusCode != 200 || !strings.HasPrefix(strings.ToLower(page.body), "<!doctype html>") {
 		t.Fatalf("%s %.100q", page.Status, page.body)
 	}
-	for _, route := range []string{"/plaintext", "/json", "/echo", "/environ", "/stream", "/sleep", "/bytes"} {
+	for _, route := range []string{"/plaintext", "/json", "/echo", "/environ", "/stream", "/sleep", "/bytes", "/poll/", "/events/", "/publish/"} {
 		if !strings.Contains(page.body, route) {
 			t.Errorf("the page does not name %s", route)
 		}
 	}
 	for _, part := range strings.Split(page.body, `href="/`)[1:] {
 		target, _, _ := strings.Cut("/"+part, `"`)
-		if strings.Contains(target, "sleep") || strings.Contains(target, "stream") {
+		if strings.Contains(target, "sleep") || strings.Contains(target, "stream") ||
+			strings.Contains(target, "poll") || strings.Contains(target, "events") {
 			continue // they take their time
 		}
 		if r := p.ask("HEAD", strings.ReplaceAll(target, "&amp;", "&")); r.StatusCode != 200 {

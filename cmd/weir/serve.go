@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -38,8 +39,9 @@ type serveFlags struct {
 	limitFlags
 }
 
-// serve serves application until a signal ends it.
-func (f *serveFlags) serve(what string, application app.Application) error {
+// serve serves application until a signal ends it. Then the ones that wait are closed first, or the end would wait for
+// what they hold.
+func (f *serveFlags) serve(what string, application app.Application, holders ...io.Closer) error {
 	config, err := f.config()
 	if err != nil {
 		return err
@@ -76,7 +78,12 @@ func (f *serveFlags) serve(what string, application app.Application) error {
 	// Before the line that says so: who reads it may send a signal at once.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process
+	context.AfterFunc(ctx, func() {
+		stop() // a second signal ends the process
+		for _, h := range holders {
+			_ = h.Close()
+		}
+	})
 	slog.Info("RLIMIT_NOFILE is raised to its hard limit", "connections", s.MaxConnections())
 	fmt.Printf("weir serves %s at %s with %d loops, pid %d\n", what, strings.Join(urls, " and "), s.Loops(), os.Getpid())
 	return s.Serve(ctx)

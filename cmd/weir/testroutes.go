@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/hub"
 )
 
 // testCalls counts the calls of the application with --test-routes. A client compares them with the
@@ -19,7 +20,8 @@ import (
 var testCalls atomic.Int64
 
 // testRoutes is application with the routes that tests need and that nobody should be able to reach elsewhere.
-func testRoutes(application app.Application) app.Application {
+func testRoutes(application app.Application, topics *hub.Hub) app.Application {
+	internals := internals(topics)
 	return func(environ *app.Environ, start app.StartResponse) app.Body {
 		testCalls.Add(1)
 		switch string(environ.Path()) {
@@ -126,23 +128,27 @@ func (b *failingBody) Close() error {
 	return nil
 }
 
-// internals tells what the process holds: open descriptors (-1 where the system does not tell), goroutines, and octets of
-// the heap after a collection.
-var internals = app.Blocking(func(environ *app.Environ, start app.StartResponse) app.Body {
-	runtime.GC()
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	message, err := json.Marshal(struct {
-		Descriptors int    `json:"descriptors"`
-		Goroutines  int    `json:"goroutines"`
-		Heap        uint64 `json:"heap"`
-	}{openDescriptors(), runtime.NumGoroutine(), memory.HeapAlloc})
-	if err != nil {
-		panic(err)
-	}
-	start("200 OK", jsonHeaders)
-	return environ.Bytes(message)
-})
+// internals tells what the process holds: open descriptors (-1 where the system does not tell), goroutines, octets of
+// the heap after a collection, and requests that wait for messages.
+func internals(topics *hub.Hub) app.Application {
+	return app.Blocking(func(environ *app.Environ, start app.StartResponse) app.Body {
+		runtime.GC()
+		var memory runtime.MemStats
+		runtime.ReadMemStats(&memory)
+		stats := topics.Stats()
+		message, err := json.Marshal(struct {
+			Descriptors int    `json:"descriptors"`
+			Goroutines  int    `json:"goroutines"`
+			Heap        uint64 `json:"heap"`
+			Waiting     int    `json:"waiting"`
+		}{openDescriptors(), runtime.NumGoroutine(), memory.HeapAlloc, stats.Polls + stats.Streams})
+		if err != nil {
+			panic(err)
+		}
+		start("200 OK", jsonHeaders)
+		return environ.Bytes(message)
+	})
+}
 
 func openDescriptors() int {
 	entries, err := os.ReadDir("/proc/self/fd")

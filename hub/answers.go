@@ -1,0 +1,83 @@
+package hub
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// noStore keeps answers out of caches: what a topic has is news only once.
+var noStore = app.Header{Name: "Cache-Control", Value: "no-store"}
+
+var (
+	textHeaders  = []app.Header{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}, noStore}
+	jsonHeaders  = []app.Header{{Name: "Content-Type", Value: "application/json"}, noStore}
+	emptyHeaders = []app.Header{noStore}
+	// X-Accel-Buffering has nginx pass events on as they come.
+	eventHeaders = []app.Header{
+		{Name: "Content-Type", Value: "text/event-stream"}, noStore, {Name: "X-Accel-Buffering", Value: "no"},
+	}
+)
+
+// nothing is the answer to a poll whose client's position has not changed.
+var nothing = &app.Response{Status: "204 No Content", Headers: emptyHeaders}
+
+// unavailable is the answer when the hub is closed, or its store does not answer.
+var unavailable = textAnswer("503 Service Unavailable", "the hub is not available\n",
+	app.Header{Name: "Retry-After", Value: "1"})
+
+func textAnswer(status, text string, more ...app.Header) *app.Response {
+	return &app.Response{Status: status, Headers: slices.Concat(textHeaders, more), Content: []byte(text)}
+}
+
+func badRequest(format string, args ...any) *app.Response {
+	return textAnswer("400 Bad Request", fmt.Sprintf(format, args...)+"\n")
+}
+
+// gone is the answer to a client whose position the history does not reach.
+func gone(page Page) *app.Response {
+	return jsonAnswer("410 Gone", struct {
+		Error  string `json:"error"`
+		Oldest uint64 `json:"oldest"`
+		Newest uint64 `json:"newest"`
+	}{"messages after since are gone", page.Oldest, page.Last})
+}
+
+// answer is r as the result of an application.
+func answer(environ *app.Environ, start app.StartResponse, r *app.Response) app.Body {
+	start(r.Status, r.Headers)
+	return environ.Bytes(r.Content)
+}
+
+// LastID is the field of an answer 204 that has the position of its topics, for the next poll.
+const LastID = "Hub-Last-Id"
+
+// position is the answer to polls that waited in vain, when id was the position.
+type position struct {
+	id       uint64
+	made     time.Time
+	response *app.Response
+}
+
+// positionAge is for how long a position is good for answers that begin to wait: a client whose own position is not
+// older needs none. It is what keeps the answers of a million that wait to few.
+const positionAge = time.Second
+
+// inVain is the answer to a poll from since that gets no message. last is the position of its topics; told tells that
+// the client has named since.
+func (h *Hub) inVain(since, last uint64, told bool) *app.Response {
+	now := time.Now()
+	p := h.position.Load()
+	if p == nil || p.id > last || !told && p.id != last || now.Sub(p.made) > positionAge {
+		headers := []app.Header{noStore, {Name: LastID, Value: strconv.FormatUint(last, 10)}}
+		p = &position{last, now, &app.Response{Status: nothing.Status, Headers: headers}}
+		h.position.Store(p)
+	}
+	if told && since >= p.id {
+		return nothing
+	}
+	return p.response
+}

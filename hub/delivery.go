@@ -1,0 +1,89 @@
+package hub
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// delivery is a message on its way to those that wait for it. What they are sent is rendered once, by the first that
+// needs it. Any goroutine.
+type delivery struct {
+	message Message
+
+	poll     sync.Once
+	response *app.Response
+	stream   sync.Once
+	event    []byte
+}
+
+// arrived is what the store calls for each message.
+func (h *Hub) arrived(m Message) (reached int) {
+	h.published.Add(1)
+	return h.shard(m.Topic).take(m)
+}
+
+// answer is the answer to a poll.
+func (d *delivery) answer() *app.Response {
+	d.poll.Do(func() { d.response = messageAnswer(d.message) })
+	return d.response
+}
+
+// chunk is the event for a stream of one topic.
+func (d *delivery) chunk() []byte {
+	d.stream.Do(func() { d.event = appendEvent(nil, d.message, false) })
+	return d.event
+}
+
+// messageAnswer renders a message as the answer to a poll.
+func messageAnswer(m Message) *app.Response {
+	object := struct {
+		ID     uint64  `json:"id"`
+		Topic  string  `json:"topic"`
+		Data   *string `json:"data,omitempty"`
+		Base64 []byte  `json:"base64,omitempty"`
+	}{ID: m.ID, Topic: m.Topic}
+	if utf8.Valid(m.Data) {
+		text := string(m.Data)
+		object.Data = &text
+	} else {
+		object.Base64 = m.Data
+	}
+	return jsonAnswer("200 OK", object)
+}
+
+// jsonAnswer is an answer with an object, in a line.
+func jsonAnswer(status string, object any) *app.Response {
+	content, err := json.Marshal(object)
+	if err != nil {
+		panic(err)
+	}
+	return &app.Response{Status: status, Headers: jsonHeaders, Content: append(content, '\n')}
+}
+
+// appendEvent appends a message as an event of a stream. named has the topic as the event's type. A line may end with
+// CRLF, LF or CR; the client sees LF.
+func appendEvent(b []byte, m Message, named bool) []byte {
+	b = strconv.AppendUint(append(b, "id: "...), m.ID, 10)
+	if named {
+		b = append(append(b, "\nevent: "...), m.Topic...)
+	}
+	data := string(m.Data)
+	for {
+		end := strings.IndexAny(data, "\r\n")
+		b = append(b, "\ndata: "...)
+		if end < 0 {
+			break
+		}
+		b = append(b, data[:end]...)
+		if strings.HasPrefix(data[end:], "\r\n") {
+			end++
+		}
+		data = data[end+1:]
+	}
+	return append(append(b, data...), "\n\n"...)
+}

@@ -1,0 +1,199 @@
+package hub
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/weirhttp/weir/app"
+)
+
+const (
+	// highWater is how much a client may leave unread before its stream stops: Watcher.Drained speaks of the same.
+	highWater = 64 << 10
+	// pageSize is how many messages a stream reads from the history at a time.
+	pageSize = 32
+)
+
+// Events returns the application of event streams (text/event-stream): GET of prefix and the name of a topic,
+// "/events/" for one. More topics, or all, are named by parameters "topic"; events of such a stream have the topic as
+// their type.
+//
+// Each message is an event with its id. A stream begins after the id in the field Last-Event-ID, which browsers send
+// when they connect again, or in the parameter lastEventId or since; 0 stands for the beginning of what the history
+// has. Without any it begins now. An id that is too old, or of an earlier process, is answered with 410, as for Poll.
+//
+// Streams are text: lines end with LF whatever they ended with, and octets that are not UTF-8 are replaced by the
+// browser.
+//
+// A client that does not take its events is sent no more until it does, and then goes on from the history. When that
+// does not reach back any more, the stream ends; the client learns from the 410 when it connects again.
+func (h *Hub) Events(prefix string) app.Application {
+	return func(environ *app.Environ, start app.StartResponse) app.Body {
+		r, refusal := h.parse(environ, prefix, "GET")
+		if refusal == nil {
+			if last, ok := lastEventID(environ, &r); ok {
+				refusal = r.readSince(last)
+			}
+		}
+		if refusal == nil {
+			_, refusal = h.look(&r, 0)
+		}
+		if refusal != nil {
+			return answer(environ, start, refusal)
+		}
+		h.stream(environ.Defer(), r)
+		return nil
+	}
+}
+
+// lastEventID is where the client wants to go on from, if it says so. The field counts more than the parameters:
+// these are still those of the first time when a browser connects again.
+func lastEventID(environ *app.Environ, r *request) (id string, ok bool) {
+	if value, ok := environ.Header("Last-Event-ID"); ok && len(value) > 0 {
+		return string(value), true
+	}
+	for _, name := range []string{"lastEventId", "since"} {
+		if r.query.Has(name) {
+			return r.query.Get(name), true
+		}
+	}
+	return "", false
+}
+
+// stream is a held event stream.
+type stream struct {
+	hub      *Hub
+	deferred app.Deferred
+	places   places
+	keeper   *keeper
+	index    int // in its keeper; guarded by keepers.mu
+	ended    atomic.Bool
+
+	mu     sync.Mutex // guards what follows; Left does not take it, since a write may find that the client has left
+	since  uint64
+	full   bool // Drained is to come
+	behind bool // the store could not be read
+}
+
+// stream begins an event stream on d.
+func (h *Hub) stream(d app.Deferred, r request) {
+	s := &stream{hub: h, deferred: d, since: r.since}
+	s.places = h.places(r.topics, s)
+	h.streams.Add(1)
+	h.keepers.add(h, s)
+	d.Watch(s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := d.Start("200 OK", eventHeaders); err != nil {
+		s.end()
+		return
+	}
+	// The position, so that a client which is cut off before its first event misses none. An id alone is no event.
+	s.write(appendPosition(strconv.AppendInt([]byte("retry: "), h.options.Retry.Milliseconds(), 10), s.since))
+	s.goOn()
+}
+
+// appendPosition ends a block of a stream with the id that the client is to name when it connects again.
+func appendPosition(b []byte, id uint64) []byte {
+	return append(strconv.AppendUint(append(b, "\nid: "...), id, 10), "\n\n"...)
+}
+
+// goOn writes what the topics have after since, as far as the client takes it, and leaves s linked when that was all.
+// mu is held.
+func (s *stream) goOn() {
+	var event []byte
+	for more := true; more && !s.full && !s.ended.Load(); {
+		s.places.link(s.deferred.Executor())
+		if s.hub.closed.Load() {
+			s.close()
+			break
+		}
+		page, err := s.hub.read(s.places.topics, s.since, pageSize)
+		if s.behind = err != nil; s.behind {
+			break // the next message, or sign of life, tries again
+		}
+		if page.Gone {
+			s.close()
+			break
+		}
+		if more = len(page.Messages) > 0; !more {
+			s.since = max(s.since, page.Last)
+		}
+		for _, m := range page.Messages {
+			if s.full || s.ended.Load() {
+				break
+			}
+			event = appendEvent(event[:0], m, len(s.places.topics) > 1)
+			s.since = m.ID
+			s.write(event)
+		}
+	}
+	if s.ended.Load() { // by Left, perhaps before the last link
+		s.places.unlink()
+	}
+}
+
+// write sends a chunk. mu is held.
+func (s *stream) write(chunk []byte) {
+	unsent, err := s.deferred.Write(chunk)
+	if err != nil {
+		s.end()
+	}
+	s.full = unsent > highWater
+}
+
+// wake implements waiter. With mu it knows that nothing was missing after since when s was linked: the message is the
+// next one of its topic, unless s is behind.
+func (s *stream) wake(d *delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full || s.ended.Load() {
+		return
+	}
+	if len(s.places.topics) == 1 && d.message.ID > s.since && !s.behind {
+		s.since = d.message.ID
+		s.write(d.chunk())
+	}
+	s.goOn()
+}
+
+// keepAlive sends a sign of life, and the position: that of a client whose topics are silent is not to fall out of
+// the history.
+func (s *stream) keepAlive() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.goOn()
+	if !s.full && !s.ended.Load() {
+		s.write(appendPosition([]byte(": keep-alive"), s.since))
+	}
+}
+
+// close ends the response.
+func (s *stream) close() {
+	_ = s.deferred.Close()
+	s.end()
+}
+
+// end lets go of s. Any goroutine, with mu or without.
+func (s *stream) end() {
+	if s.ended.Swap(true) {
+		return
+	}
+	s.hub.streams.Add(-1)
+	s.hub.keepers.remove(s)
+	s.places.unlink()
+}
+
+// Left implements app.Watcher.
+func (s *stream) Left() { s.end() }
+
+// Drained implements app.Watcher.
+func (s *stream) Drained() {
+	s.deferred.Post(func() { // not at once: it may be called in a write
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.full = false
+		s.goOn()
+	})
+}

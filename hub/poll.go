@@ -1,0 +1,151 @@
+package hub
+
+import (
+	"sync"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// Poll returns the application of long-polls: GET of prefix and the name of a topic, "/poll/" for one. More topics,
+// or all, are named by parameters "topic".
+//
+// With the parameter since, the id of the last message that the client has, it answers with the message after that:
+// 200 and
+//
+//	{"id":12,"topic":"chat","data":"text"}
+//
+// A message that is not UTF-8 has its octets in "base64" instead of "data". When there is no message, it waits for
+// one, for timeout seconds. since=0 stands for the beginning of what the history has. Without since it waits for the
+// next message from now on.
+//
+// When the time has passed it answers 204. Where that has a field Hub-Last-Id, its value is what the client polls
+// with next, so that it misses nothing in between; else it goes on with its since. 410 and
+//
+//	{"error":"...","oldest":3,"newest":11}
+//
+// tell a client that was away for too long, or whose id is of an earlier process, which messages there are: with a
+// since of one less than oldest it gets them all, with newest those to come. 503 with Retry-After tells that the hub
+// closes.
+func (h *Hub) Poll(prefix string) app.Application {
+	return func(environ *app.Environ, start app.StartResponse) app.Body {
+		r, refusal := h.parse(environ, prefix, "GET")
+		if refusal == nil && r.query.Has("since") {
+			refusal = r.readSince(r.query.Get("since"))
+		}
+		if refusal != nil {
+			return answer(environ, start, refusal)
+		}
+		timeout, refusal := h.timeout(&r)
+		if refusal != nil {
+			return answer(environ, start, refusal)
+		}
+		page, refusal := h.look(&r, 1)
+		switch {
+		case refusal != nil:
+			return answer(environ, start, refusal)
+		case len(page.Messages) > 0:
+			return answer(environ, start, messageAnswer(page.Messages[0]))
+		}
+		inVain := h.inVain(r.since, page.Last, r.told)
+		if timeout == 0 {
+			return answer(environ, start, inVain)
+		}
+		d := environ.Defer()
+		d.SetDeadline(timeout, inVain)
+		h.hold(d, r.topics, max(r.since, page.Last))
+		return nil
+	}
+}
+
+// poll is a held poll: all that one takes, but for its Deferred.
+type poll struct {
+	single link // when it waits for one topic; the shard of the first when for several
+	mu     sync.Mutex
+	places *places // when it waits for several topics
+
+	// Guarded by mu.
+	deferred app.Deferred // nil: the poll has ended, by the one who took it
+	since    uint64
+}
+
+// hold has d answered with the next message of topics after since.
+func (h *Hub) hold(d app.Deferred, topics []string, since uint64) {
+	p := &poll{deferred: d, since: since}
+	p.single = link{shard: h.shard(topics[0]), waiter: p}
+	if len(topics) > 1 {
+		places := h.places(topics, p)
+		p.places = &places
+	}
+	h.polls.Add(1)
+	d.Watch(p)
+	p.mu.Lock()
+	p.wait(topics)
+}
+
+// wait links p to its topics, and answers when there is a message already. mu is held, and released.
+func (p *poll) wait(topics []string) {
+	if p.deferred == nil {
+		p.mu.Unlock()
+		return
+	}
+	if p.places == nil {
+		p.single.shard.link(&p.single, topics[0], p.deferred.Executor())
+	} else {
+		p.places.link(p.deferred.Executor())
+	}
+	r := request{topics: topics, since: p.since, told: true}
+	page, refusal := p.hub().look(&r, 1)
+	switch {
+	case refusal != nil:
+		_ = p.end().Answer(refusal)
+	case len(page.Messages) > 0:
+		_ = p.end().Answer(messageAnswer(page.Messages[0]))
+	default:
+		p.since = max(p.since, page.Last)
+		p.mu.Unlock()
+	}
+}
+
+// wake implements waiter. With mu it knows that hold, or an earlier wake, has found nothing after since: the message
+// for which the link was taken is the next one of its topic.
+func (p *poll) wake(d *delivery) {
+	p.mu.Lock()
+	switch {
+	case p.deferred == nil:
+		p.mu.Unlock()
+	case p.places != nil:
+		p.wait(p.places.topics) // another topic may have an earlier one
+	case d.message.ID <= p.since:
+		p.wait([]string{d.message.Topic})
+	default:
+		_ = p.end().Answer(d.answer()) // ErrGone: the client will ask again from its since
+	}
+}
+
+// end ends p. The Deferred is the caller's, nil when p has ended before. mu is held, and released: a Deferred is not
+// called with it.
+func (p *poll) end() app.Deferred {
+	d := p.deferred
+	p.deferred = nil
+	p.mu.Unlock()
+	if d == nil {
+		return nil
+	}
+	p.hub().polls.Add(-1)
+	p.single.unlink()
+	if p.places != nil {
+		p.places.unlink()
+	}
+	return d
+}
+
+func (p *poll) hub() *Hub { return p.single.shard.hub }
+
+// Left implements app.Watcher.
+func (p *poll) Left() {
+	p.mu.Lock()
+	p.end()
+}
+
+// Drained implements app.Watcher.
+func (p *poll) Drained() {}
