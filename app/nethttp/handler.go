@@ -12,7 +12,12 @@ import (
 
 // Handler returns a handler of net/http that answers with application. Requests have goroutines of their own there, so
 // that app.Blocking makes no difference. Of the status only the code arrives: net/http writes reason phrases of its
-// own. Deferred answers are not supported yet.
+// own.
+//
+// A request that is deferred (app.Environ.Defer) keeps its goroutine, which sends the answer. Each has an executor of its
+// own, which is equal to no other: a goroutine that is there while there are functions to run, after the
+// request too. The client has left when the context of the request has ended; of a request with content net/http notices
+// that under HTTP/1 only when the content was read. The WriteTimeout of the http.Server counts from the request on.
 //
 // wsgi.errors is the ErrorLog of the http.Server, and the standard logger's output without one. SCRIPT_NAME is
 // what http.StripPrefix has taken off.
@@ -25,32 +30,32 @@ type ApplicationHandler struct {
 	Application app.Application
 	// Failed is told, instead of wsgi.errors, why a request was answered with 500 or cut off, and what was wrong with a
 	// response that could be sent nevertheless. A panic of the application is a *PanicError. http.ErrAbortHandler
-	// is not reported.
+	// and app.ErrAbort are not reported. The environ of a deferred request is one that the application has not seen, without
+	// content, since its own may be in use; Failed may be called on any goroutine then.
 	Failed func(environ *app.Environ, err error)
 }
 
 // ServeHTTP implements http.Handler.
 func (h *ApplicationHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	src := newSource(r)
-	environ := new(app.Environ)
-	environ.Reset(src, input(r), &app.Gateway{
-		Software:    "weir",
-		Errors:      errorLog{r},
-		Multithread: true,
-	})
-	if src.script != "" {
-		environ.Set("SCRIPT_NAME", src.script)
-	}
-	environ.Set(RequestKey, r)
+	environ := newEnviron(src, input(r))
+	res := &response{w: w, handler: h, environ: environ, head: src.Method() == http.MethodHead, length: -1}
+	src.response = res
+	defer res.release()
 
-	res := &response{w: w, environ: environ, head: src.Method() == http.MethodHead, length: -1}
 	err := attempt(func() error { return h.answer(environ, res) })
+	if d := res.deferred; d != nil {
+		if err != nil && !d.giveUp(err) && !aborts(err) {
+			h.failed(res.reported(), err)
+		}
+		err = attempt(d.serve)
+	}
 	if err == nil || res.gone && errors.Is(err, app.ErrGone) {
 		return
 	}
-	aborted := errors.Is(err, http.ErrAbortHandler)
+	aborted := aborts(err)
 	if !aborted {
-		h.failed(environ, err)
+		h.failed(res.reported(), err)
 	}
 	if errors.Is(err, errTooLong) {
 		return // the client has what it was promised
@@ -62,10 +67,30 @@ func (h *ApplicationHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	res.fail()
 }
 
+// newEnviron returns the environ of a request.
+func newEnviron(src *source, in app.Input) *app.Environ {
+	environ := new(app.Environ)
+	environ.Reset(src, in, &app.Gateway{
+		Software:    "weir",
+		Errors:      errorLog{src.r},
+		Multithread: true,
+	})
+	if src.script != "" {
+		environ.Set("SCRIPT_NAME", src.script)
+	}
+	environ.Set(RequestKey, src.r)
+	return environ
+}
+
+// aborts tells whether err stands for a response that is cut off, for reasons that nobody need be told.
+func aborts(err error) bool {
+	return errors.Is(err, http.ErrAbortHandler) || errors.Is(err, app.ErrAbort)
+}
+
 // answer calls the application and sends its body, which it closes whatever happens.
 func (h *ApplicationHandler) answer(environ *app.Environ, res *response) error {
 	body := h.Application(environ, res.start)
-	for {
+	for res.deferred == nil {
 		blocking, ok := body.(*app.BlockingBody)
 		if !ok {
 			break
@@ -78,9 +103,12 @@ func (h *ApplicationHandler) answer(environ *app.Environ, res *response) error {
 	defer func() {
 		// It comes too late for the response.
 		if err := attempt(body.Close); err != nil {
-			h.failed(environ, fmt.Errorf("close of the body: %w", err))
+			h.failed(res.reported(), fmt.Errorf("close of the body: %w", err))
 		}
 	}()
+	if res.deferred != nil {
+		return nil
+	}
 	return res.pull(body)
 }
 

@@ -154,6 +154,7 @@ func TestHandler(t *testing.T) {
 			return app.Reader(io.MultiReader(strings.NewReader("a"), iotest.ErrReader(cause)))
 		}), `200 text/plain - "a" aborted`, "cause"},
 		{"ErrAbortHandler", "GET", body("200 OK", typed, func() app.Body { panic(http.ErrAbortHandler) }), `0 - - "" aborted`, ""},
+		{"ErrAbort", "GET", body("200 OK", typed, func() app.Body { panic(app.ErrAbort) }), `0 - - "" aborted`, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			closed := 0

@@ -11,11 +11,14 @@ import (
 	"github.com/weirhttp/weir/app"
 )
 
-// response sends what an application answers through net/http. It belongs to the goroutine of the request.
+// response sends what an application answers through net/http. It belongs to the goroutine of the request; while the
+// answer is deferred, to the deferred, whose mailbox is in the place of w then.
 type response struct {
-	w       http.ResponseWriter
-	environ *app.Environ
-	head    bool // the request is HEAD
+	w        http.ResponseWriter
+	handler  *ApplicationHandler
+	environ  *app.Environ
+	deferred *deferred // nil: the application answers in its call
+	head     bool      // the request is HEAD
 
 	started bool
 	code    int // 0 when start was given a status that is wrong
@@ -29,6 +32,15 @@ type response struct {
 
 // start implements app.StartResponse.
 func (res *response) start(status string, headers []app.Header, cause ...error) app.Write {
+	if res.deferred != nil {
+		panic(&app.StartResponseError{Reason: "called although the answer is deferred"})
+	}
+	res.begin(status, headers, cause...)
+	return res.write
+}
+
+// begin notes what the response begins with. It panics as start does.
+func (res *response) begin(status string, headers []app.Header, cause ...error) {
 	var why error
 	for _, c := range cause {
 		if c != nil {
@@ -68,7 +80,6 @@ func (res *response) start(status string, headers []app.Header, cause ...error) 
 		res.headers = append(res.headers, h)
 	}
 	res.code = code
-	return res.write
 }
 
 // write implements app.Write.
@@ -108,7 +119,7 @@ func (res *response) sendHead(size int64) error {
 	if res.length >= 0 && res.code != http.StatusNoContent {
 		header.Set("Content-Length", strconv.FormatInt(res.length, 10))
 	}
-	if res.environ.ClosesConnection() {
+	if res.deferred == nil && res.environ.ClosesConnection() { // else it is in w's header
 		header.Set("Connection", "close")
 	}
 	res.w.WriteHeader(res.code)
@@ -148,21 +159,30 @@ func (res *response) left() error {
 	return app.ErrGone
 }
 
-// flush hands on what was sent. Where the ResponseWriter has no way to do that, there is none.
+// flush hands on what was sent.
 func (res *response) flush() error {
 	if res.over {
 		return app.ErrGone
 	}
-	err := http.NewResponseController(res.w).Flush()
-	if err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if flush(res.w) != nil {
 		return res.left()
 	}
 	return nil
 }
 
+// flush hands on what w was given. Where w has no way to do that, there is none.
+func flush(w http.ResponseWriter) error {
+	err := http.NewResponseController(w).Flush()
+	if errors.Is(err, http.ErrNotSupported) {
+		return nil
+	}
+	return err
+}
+
 // pull sends the body.
 func (res *response) pull(body app.Body) error {
 	defer func() { res.over = true }()
+	deferred := res.deferred
 	size := int64(-1)
 	sized, isSized := body.(app.Sized)
 	if isSized && !res.sent {
@@ -170,6 +190,9 @@ func (res *response) pull(body app.Body) error {
 	}
 	for {
 		chunk, err := body.Next()
+		if res.deferred != deferred { // by an application that middleware has called here (app.Blocking)
+			return nil
+		}
 		if err != nil && err != io.EOF {
 			return err
 		}

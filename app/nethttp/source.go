@@ -19,6 +19,7 @@ type source struct {
 	length              int64
 	localHost           string
 	localPort           int
+	response            *response // for Defer
 }
 
 type field struct{ name, value []byte }

@@ -1,0 +1,130 @@
+package nethttp
+
+import (
+	"net/http"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// highWater is how many octets wait for the client when a producer should slow down (app.Watcher). No more are given to
+// the http.ResponseWriter at once, so that it is seen when the client takes them.
+const highWater = 64 << 10
+
+// mailbox is the http.ResponseWriter that keeps what it is given for the goroutine of the request.
+type mailbox struct {
+	header http.Header // that of the true one; it is read when code is taken, and not changed any more then
+	code   int         // of the head that is to be sent, else 0
+	data   []byte
+}
+
+func (m *mailbox) Header() http.Header  { return m.header }
+func (m *mailbox) WriteHeader(code int) { m.code = code }
+
+func (m *mailbox) Write(p []byte) (int, error) {
+	m.data = append(m.data, p...)
+	return len(p), nil
+}
+
+// parcel is what the goroutine of the request takes.
+type parcel struct {
+	answer *app.Response // a whole response; nil: what follows
+	code   int           // of the head, 0: it was taken before
+	data   []byte
+	last   bool
+	flush  bool
+	err    error // with which the response ends, when it is the last
+}
+
+// serve sends the response, until it has ended or the client has left. It is called when the application has returned.
+func (d *deferred) serve() error {
+	defer d.settle()
+	for {
+		p := d.take()
+		if p.answer != nil {
+			if err := d.res.tryBegin(p.answer.Status, p.answer.Headers); err != nil {
+				return err
+			}
+			return d.res.pull(app.Bytes(p.answer.Content))
+		}
+		if !d.pass(&p) {
+			return d.abandon()
+		}
+		if p.last {
+			return p.err
+		}
+	}
+}
+
+// take waits until there is something to send, or the client has left.
+func (d *deferred) take() parcel {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.returned = true
+	d.tellLeft()
+	for !d.gone && !d.finished && d.answer == nil && d.mail.code == 0 && len(d.mail.data) == 0 {
+		d.changed.Wait()
+	}
+	if d.answer != nil {
+		d.res.w = d.w
+		return parcel{answer: d.answer}
+	}
+	p := parcel{code: d.mail.code, data: d.mail.data, last: d.finished, err: d.err}
+	// The end of the handler flushes what is complete, and with its length if it is short. What is cut off after it
+	// is to arrive nevertheless.
+	p.flush = !p.last || p.err != nil && d.res.sent
+	d.mail.code, d.mail.data = 0, nil
+	d.sending = len(p.data)
+	return p
+}
+
+// pass gives p to the http.ResponseWriter. It is false when the client has left.
+func (d *deferred) pass(p *parcel) bool {
+	if d.passed(0) {
+		return false
+	}
+	if p.code != 0 {
+		d.w.WriteHeader(p.code)
+	}
+	for len(p.data) > 0 {
+		piece := p.data[:min(len(p.data), highWater)]
+		p.data = p.data[len(piece):]
+		if _, err := d.w.Write(piece); err != nil || d.passed(len(piece)) {
+			return false
+		}
+	}
+	return !p.flush || flush(d.w) == nil
+}
+
+// passed notes that n octets were taken, and tells whether the client has left.
+func (d *deferred) passed(n int) (gone bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sending -= n
+	if d.behind && !d.gone && len(d.mail.data)+d.sending <= highWater {
+		d.behind = false
+		if d.watcher != nil {
+			d.Post(d.watcher.Drained)
+		}
+	}
+	return d.gone
+}
+
+// abandon ends a response that nobody reads. Where it is not the client who has ended the context, what is missing must
+// not look complete.
+func (d *deferred) abandon() error {
+	d.mu.Lock()
+	err := d.err
+	d.mu.Unlock()
+	if err != nil && !aborts(err) {
+		d.failed(err)
+	}
+	return http.ErrAbortHandler
+}
+
+// settle gives the response back to the handler.
+func (d *deferred) settle() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.over = true
+	d.res.w = d.w
+}
