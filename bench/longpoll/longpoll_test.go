@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/weirhttp/weir/bench/internal/machine"
+)
+
+// small is little enough for the stand-in and for a test.
+var small = sizes{waiters: 50, topics: 20, rate: 400, length: 300 * time.Millisecond,
+	exactTopics: 5, exactClients: 10, exactRate: 200, exactLength: 400 * time.Millisecond, leavesEach: 300 * time.Millisecond, awayMost: 100 * time.Millisecond,
+	series: []int{10, 20, 30, 40, 50}, million: 201, millionShares: 2, warm: 10, wakes: 2, settle: 20 * time.Millisecond}
+
+// measured runs cases against the stand-in.
+func measured(t *testing.T, cases string, more ...string) *results {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := parseOptions(append([]string{"--weir", self, "--cases", cases, "--scale", "0.01", "--rounds", "1"}, more...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.sizes = small
+	rows, err := o.rows(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return measureAll(t.Context(), o, rows)
+}
+
+func TestCases(t *testing.T) {
+	r := measured(t, "memory,wake,topics,exact,series,million", "--full")
+	if r.failed() {
+		t.Error("a run has failed")
+	}
+	for _, l := range r.lines {
+		if len(l.values) == 0 || len(l.failures) > 0 {
+			t.Errorf("%s: values %v, failures %q", l.title, l.values, l.failures)
+		}
+	}
+	if len(r.lines) != 6 || len(r.series) != 5 {
+		t.Errorf("%d lines, %d points", len(r.lines), len(r.series))
+	}
+	for _, p := range r.series {
+		if len(p.bytes) != 1 || len(p.wakes) != small.wakes {
+			t.Errorf("%d waiters: %d memory values, %d wakes, failures %q", p.waiters, len(p.bytes), len(p.wakes), p.failures)
+		}
+	}
+	for _, markdown := range []bool{false, true} {
+		var text strings.Builder
+		report(&text, machine.Describe(), r, markdown)
+		for _, want := range []string{"not judged", "exactly once", "0 lost", "all woken", "One publish to 30 waiters"} {
+			if !strings.Contains(text.String(), want) {
+				t.Errorf("the report lacks %q:\n%s", want, text.String())
+			}
+		}
+	}
+}
+
+// TestFaults: a server that does wrong is found out.
+func TestFaults(t *testing.T) {
+	for _, c := range []struct{ fault, cases, want string }{
+		{"lose", "exact", "must be next"},
+		{"repeat", "exact", "must be next"},
+		{"repeat", "topics", "must be next"},
+		{"lose", "topics", "must be next"},
+		{"reach", "wake", "clients reached"},
+	} {
+		t.Run(c.fault+" "+c.cases, func(t *testing.T) {
+			t.Setenv("STANDIN_FAULT", c.fault)
+			r := measured(t, c.cases)
+			var told []string
+			for _, l := range r.lines {
+				told = append(told, slices.Concat(l.failures, l.notes)...)
+			}
+			if text := strings.Join(told, "; "); !r.failed() || !strings.Contains(text, c.want) {
+				t.Errorf("failed: %v, told: %s", r.failed(), text)
+			}
+		})
+	}
+}
+
+// TestInterrupted: what was started has ended when the run returns.
+func TestInterrupted(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := parseOptions([]string{"--weir", self, "--cases", "topics", "--scale", "0.01"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	rows, err := o.rows(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	measureAll(ctx, o, rows)
+	if tree := processTree(os.Getpid()); len(tree) != 1 {
+		t.Errorf("processes are left: %v", tree[1:])
+	}
+}
+
+func TestParseOptions(t *testing.T) {
+	for _, args := range []string{"--scale 0", "--scale 2", "--scale x", "--rounds 0", "--rounds 51", "rest", "--cases none", "--cases million",
+		"--cases memory,wkae", "--weir /missing", "--into /missing/docs.md", "--svg /missing/a.svg", "--nonsense"} {
+		if _, err := parseOptions(strings.Fields(args)); err == nil {
+			t.Errorf("%s: no error", args)
+		}
+	}
+	o, err := parseOptions(strings.Fields("--cases wake,memory --rounds 3"))
+	if err != nil || len(o.cases) != 2 || o.cases[0].name != "memory" || o.sizes.waiters != 19_000 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for args, want := range map[string]int{"": 5, "--full": 6} {
+		if o, err := parseOptions(strings.Fields(args)); err != nil || len(o.cases) != want {
+			t.Errorf("%q: %v, not %d cases", args, err, want)
+		}
+	}
+	if _, err := parseOptions([]string{"-h"}); err == nil {
+		t.Error("-h: no error")
+	}
+	if status := run([]string{"--cases", "none"}); status != exitUsage {
+		t.Errorf("status %d", status)
+	}
+}
+
+func TestParseResponse(t *testing.T) {
+	const whole = "HTTP/1.1 200 OK\r\nServer: x\r\ncontent-length: 2\r\n\r\nok"
+	for n := range whole {
+		if _, size, err := parseResponse([]byte(whole[:n])); size != 0 || err != nil {
+			t.Fatalf("%q: %d, %v", whole[:n], size, err)
+		}
+	}
+	for _, c := range []struct {
+		text    string
+		status  int
+		content string
+		closing bool
+		size    int
+	}{
+		{whole, 200, "ok", false, len(whole)},
+		{whole + "HTTP", 200, "ok", false, len(whole)},
+		{"HTTP/1.1 204 No Content\r\n\r\n", 204, "", false, 27},
+		{"HTTP/1.0 503 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 503, "", true, 57},
+	} {
+		r, size, err := parseResponse([]byte(c.text))
+		if err != nil || r.status != c.status || string(r.content) != c.content || r.closing != c.closing || size != c.size {
+			t.Errorf("%q: %+v, %d, %v", c.text, r, size, err)
+		}
+	}
+	for _, text := range []string{"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "hello\r\n\r\n", "HTTP/1.1 200\r\nContent-Length: -1\r\n\r\n", strings.Repeat("x", 9000)} {
+		if _, _, err := parseResponse([]byte(text)); err == nil {
+			t.Errorf("%.40q: no error", text)
+		}
+	}
+}
+
+func TestParseMessage(t *testing.T) {
+	for text, want := range map[string]message{
+		`{"id":12,"data":"news"}`:                         {12, []byte("news")},
+		`{"id": 18446744073709551615, "data": ""}` + "\n": {1<<64 - 1, nil},
+		`{"data": "a b", "id": 0}`:                        {0, []byte("a b")},
+	} {
+		if m, err := parseMessage([]byte(text)); err != nil || m.id != want.id || string(m.data) != string(want.data) {
+			t.Errorf("%s: %d %q, %v", text, m.id, m.data, err)
+		}
+	}
+	for _, text := range []string{"", "{}", `{"id":1}`, `{"id":"1","data":"x"}`, `{"id":1,"data":5}`, `{"id":1,"data":"x`, `{"data":"x"}`, `{"id":-1,"data":"x"}`} {
+		if m, err := parseMessage([]byte(text)); err == nil {
+			t.Errorf("%s: %+v", text, m)
+		}
+	}
+}
+
+func TestMark(t *testing.T) {
+	for _, c := range []struct {
+		line   line
+		scaled bool
+		want   string
+		failed bool
+	}{
+		{line{bar: 5, values: []float64{1, 5}}, false, "met", false},
+		{line{bar: 5, values: []float64{1, 2, 6}}, false, "met, worst not", false},
+		{line{bar: 5, values: []float64{1, 6, 7}}, false, "MISSED", true},
+		{line{bar: 5, values: []float64{1, 6, 7}}, true, "not judged", false},
+		{line{exact: true, values: []float64{1}}, true, "MISSED", true},
+		{line{exact: true, values: []float64{0}}, true, "met", false},
+		{line{bar: 5}, false, "NOT RUN", true},
+		{line{bar: 5, values: []float64{1}, failures: []string{"x"}}, false, "FAILED RUNS: 1", true},
+	} {
+		r := results{lines: []*line{&c.line}, scaled: c.scaled}
+		if got := c.line.mark(c.scaled); got != c.want || r.failed() != c.failed {
+			t.Errorf("%+v: %q, failed %v", c.line, got, r.failed())
+		}
+	}
+}
+
+func TestFigures(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -500: "-500", -5000: "-5,000"} {
+		if got := thousands(n); got != want {
+			t.Errorf("%d: %q", n, got)
+		}
+	}
+	if got := median([]float64{3, 1, 2, 10}); got != 2.5 {
+		t.Errorf("median %v", got)
+	}
+	values := make([]time.Duration, 100)
+	for i := range values {
+		values[i] = time.Duration(100 - i)
+	}
+	if got := quantile(values, 0.99); got != 99 {
+		t.Errorf("p99 %d", got)
+	}
+	if got := quantile(values[:7], 0.99); got != 100 {
+		t.Errorf("p99 of few %d", got)
+	}
+	total := 0
+	for i := range 53 {
+		total += share(1_000_000, 53, i)
+	}
+	if total != 1_000_000 || share(1_000_000, 53, 0) < 18_867 || share(1_000_000, 53, 52) > 18_868 {
+		t.Errorf("shares add up to %d", total)
+	}
+}
+
+// TestProbeSpans: a request belongs to a wake that it was due in, or was still unanswered in.
+func TestProbeSpans(t *testing.T) {
+	zero := time.Now()
+	at := func(ms int) time.Time { return zero.Add(time.Duration(ms) * time.Millisecond) }
+	p := &probe{samples: []sample{
+		{at(0), time.Millisecond}, {at(5), 6 * time.Millisecond}, {at(10), 2 * time.Millisecond}, {at(15), 3 * time.Millisecond}, {at(20), time.Millisecond},
+	}}
+	got := p.result([]span{{at(8), at(16)}})
+	if got.InWakes != 3 || got.Waking != 6*time.Millisecond || got.Quiet != time.Millisecond || got.Requests != 5 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestRoomFor(t *testing.T) {
+	if err := roomFor(100, 2); err != nil {
+		t.Errorf("for 100 sockets: %v", err)
+	}
+	if err := roomFor(1<<40, 1<<30); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("for too many: %v", err)
+	}
+}
+
+func TestDocument(t *testing.T) {
+	const text = "text\n" + tablesBegin + "old\n" + tablesEnd + "more\n"
+	d, err := cutDocument(text)
+	if want := "text\n" + tablesBegin + "\nnew\n\n" + tablesEnd + "more\n"; err != nil || d.with("\nnew\n") != want {
+		t.Errorf("%q, %v", d.with("new"), err)
+	}
+	if _, err := cutDocument("text\n" + tablesBegin); err == nil {
+		t.Error("no error")
+	}
+	name := filepath.Join(t.TempDir(), "docs.md")
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeReport(name, machine.Machine{CPU: "a CPU"}, &results{}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(name); !strings.Contains(string(got), "a CPU") || strings.Contains(string(got), "old") {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestPlot: the picture is well-formed, shows what was measured, and nothing else.
+func TestPlot(t *testing.T) {
+	picture := plot([]*point{
+		{server: "weir", waiters: 1000, bytes: []float64{300}, wakes: []float64{4}},
+		{server: "weir", waiters: 19000, bytes: []float64{350}, wakes: []float64{90}},
+		{server: "tornado", waiters: 1000, bytes: []float64{12000}, wakes: []float64{70}},
+		{server: "Pushpin", waiters: 1000, missing: "no pushpin"},
+		{server: "gevent", waiters: 1000, failures: []string{"x"}},
+		{server: "odd", waiters: 1000, bytes: []float64{-5}, wakes: []float64{3}},
+	})
+	for decoder := xml.NewDecoder(strings.NewReader(picture)); ; {
+		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for text, want := range map[string]int{"<circle": 7, ">weir</text>": 1, ">Pushpin</text>": 0, ">gevent</text>": 0, "NaN": 0, "Inf": 0, "prefers-color-scheme: dark": 1} {
+		if got := strings.Count(picture, text); got != want {
+			t.Errorf("%q: %d times, not %d", text, got, want)
+		}
+	}
+	if empty := plot(nil); strings.Contains(empty, "NaN") || strings.Contains(empty, "Inf") {
+		t.Error(empty)
+	}
+}

@@ -1,0 +1,85 @@
+package main
+
+import "time"
+
+// crowdCommand is the hidden first argument with which the program starts itself as a crowd of clients. The second one
+// is a plan, as JSON. On standard output it says what has happened, a report a line; on standard input it is told to
+// go on, a number of wakes a line. It ends with standard input.
+const crowdCommand = "crowd"
+
+// A plan is what a crowd does.
+type plan struct {
+	Mode       string // one of the modes below
+	Addr       string // the server
+	Publish    string // where messages are published, "" for Addr
+	Grip       bool   // they are published as to Pushpin
+	Number     int    // of the crowd, when there are several: it chooses source addresses
+	Clients    int
+	Topics     int           // Clients is a multiple
+	Rate       int           // messages a second, in all
+	Length     time.Duration // of the publishing
+	LeavesEach time.Duration // mean time between a client's leavings
+	AwayMost   time.Duration // before a client that has left comes back, at most a second
+	Settle     time.Duration // between the requests and a wake
+	Hold       int           // seconds, the timeout that the polls ask for
+	AtOnce     int           // connections whose first request is not answered yet
+	Pace       int           // polls a second before a wake, 0 for as fast as can be
+	Retry      bool          // what is answered with 5xx before a wake is sent again
+	Probe      bool          // /plaintext is asked for at the same time
+	Limit      time.Duration // after which the crowd ends, whatever it does
+}
+
+const (
+	modeWake   = "wake"   // all wait on one topic and are woken by one message
+	modeTopics = "topics" // a waiter for each topic, messages at a fixed rate
+	modeExact  = "exact"  // clients come and go; each message must be seen once
+)
+
+// A crowdReport is a line of a crowd's output.
+type crowdReport struct {
+	Waiting int // clients, when all do
+	Wakes   []wakeResult
+	Retries int // so far
+	Probe   *probeResult
+	Topics  *topicsResult
+	Exact   *exactResult
+}
+
+// A wakeResult is about one message to all.
+type wakeResult struct {
+	Last    time.Duration // from publishing until the last client has read it
+	Median  time.Duration
+	Reached int // as the server tells, -1 when it does not
+}
+
+// A probeResult is about the requests beside the waiting ones.
+type probeResult struct {
+	Quiet    time.Duration // p99 of those outside of wakes
+	Waking   time.Duration // p99 of those that were due or under way in a wake
+	InWakes  int           // how many those were
+	Requests int
+	Errors   int
+	First    string // error
+}
+
+// A topicsResult is about messages at a rate. Latencies count from when a message was due to be published until its
+// waiter has read it.
+type topicsResult struct {
+	Sent, Received      int
+	P50, P99, P999, Max time.Duration
+	Late                time.Duration // p99 from when a message was due until it was written
+	Rate                float64       // that was reached
+}
+
+// An exactResult counts messages on their way to clients that come and go.
+type exactResult struct {
+	Sent       int // messages
+	Expected   int // deliveries
+	Delivered  int
+	Lost       int
+	Twice      int // seen again, or out of order
+	OtherID    int // with another id than publishing had returned
+	Reconnects int
+	TimedOut   int // answers 204
+	First      string
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Pushpin is a proxy: it asks an origin what to do with a request, and holds it itself when the origin answers with
+// Grip-Hold. Messages go to its control port. Debian's package runs as several processes that the first one starts.
+
+// pushpinConfig has the package's own settings, in a folder and on ports of our own, with three differences: zurl, which
+// talks to the origin, is started along with the rest; no report is sent to anyone; and messages are not limited to
+// 2,500 a second, which would be the figure that is measured.
+const pushpinConfig = `[global]
+include={libdir}/internal.conf
+rundir=DIR/run
+ipc_prefix=pushpin-
+port_offset=0
+
+[runner]
+services=condure,zurl,pushpin-proxy,pushpin-handler
+http_port=127.0.0.1:PORT
+logdir=DIR/log
+log_level=1
+client_buffer_size=8192
+client_maxconn=50000
+condure_bin=condure
+zurl_bin=zurl
+
+[proxy]
+routesfile=DIR/routes
+zurl_out_specs=ipc://{rundir}/{ipc_prefix}zurl-in
+zurl_out_stream_specs=ipc://{rundir}/{ipc_prefix}zurl-in-stream
+zurl_in_specs=ipc://{rundir}/{ipc_prefix}zurl-out
+updates_check=off
+sig_key=changeme
+
+[handler]
+push_in_spec=ipc://{rundir}/{ipc_prefix}push-in
+push_in_sub_specs=ipc://{rundir}/{ipc_prefix}push-in-sub
+push_in_http_addr=127.0.0.1
+push_in_http_port=CONTROL
+command_spec=ipc://{rundir}/{ipc_prefix}command
+stats_spec=ipc://{rundir}/{ipc_prefix}stats
+message_rate=1000000
+message_hwm=1000000
+`
+
+// Pushpin answers 502 to what exceeds a queue of 100 requests to zurl, so requests come slowly, and the few that are
+// refused all the same come again, which the report tells. The figures are about clients that wait already.
+func pushpinRow() row {
+	r := row{name: "Pushpin", peer: true, settle: 2, atOnce: 10, pace: 500, retry: true, prepare: preparePushpin}
+	for _, program := range []string{"pushpin", "condure", "zurl"} {
+		if _, err := exec.LookPath(program); err != nil {
+			r.missing = "no " + program + " (apt-get install pushpin condure zurl)"
+		}
+	}
+	return r
+}
+
+func preparePushpin(port int) (l launch, err error) {
+	dir, err := os.MkdirTemp("", "longpoll-pushpin-")
+	if err != nil {
+		return l, err
+	}
+	origin, err := startOrigin()
+	l.clean = func() {
+		if origin != nil {
+			_ = origin.Close()
+		}
+		_ = os.RemoveAll(dir)
+	}
+	defer func() {
+		if err != nil {
+			l.clean()
+		}
+	}()
+	if err != nil {
+		return l, err
+	}
+	control, err := freePort()
+	if err != nil {
+		return l, err
+	}
+	config := strings.NewReplacer("DIR", dir, "PORT", fmt.Sprint(port), "CONTROL", fmt.Sprint(control)).Replace(pushpinConfig)
+	err = errors.Join(
+		os.Mkdir(filepath.Join(dir, "run"), 0o755),
+		os.Mkdir(filepath.Join(dir, "log"), 0o755),
+		os.WriteFile(filepath.Join(dir, "routes"), []byte("* "+origin.Addr+"\n"), 0o644),
+		os.WriteFile(filepath.Join(dir, "pushpin.conf"), []byte(config), 0o644),
+	)
+	l.argv = []string{"pushpin", "--config", filepath.Join(dir, "pushpin.conf"), "-m"}
+	l.publish, l.grip = local(control), true
+	l.rest = 2 * time.Second // its processes find each other: a request that is to be held is answered with 500 before
+	return l, err
+}
+
+// startOrigin serves what is behind Pushpin. It does nothing while a message is on its way.
+func startOrigin() (*http.Server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /plaintext", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write([]byte(probeContent)) // Pushpin notices
+	})
+	mux.HandleFunc("GET /poll/{topic}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Grip-Hold", "response")
+		w.Header().Set("Grip-Channel", r.PathValue("topic"))
+		w.Header().Set("Grip-Timeout", r.URL.Query().Get("timeout"))
+	})
+	s := &http.Server{Addr: listener.Addr().String(), Handler: mux, ReadHeaderTimeout: time.Minute}
+	go func() { _ = s.Serve(listener) }() // until Close
+	return s, nil
+}
