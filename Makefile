@@ -4,18 +4,21 @@
 # make race    every test under the race detector
 # make fuzz    each fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
+# make browser   a headless Chromium clicks through examples/chat and the demo (SCREENSHOTS=DIR keeps pictures)
 # make cross   compile for the other systems
 # make bench   compare with peers (wrk is used where it is installed)
 # make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
+# make bench-longpoll   what clients cost that wait (PEERS=1: other servers too; FULL=1: 1,000,000 sockets)
 # make bench-compare REF=COMMIT   CPU a request of the working tree and of COMMIT
 GO ?= go
 FUZZTIME ?= 12s
 BENCHFLAGS ?=
 ABUSEFLAGS ?=
 COMPAREFLAGS ?=
+LONGPOLLFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test race fuzz lint cross bench bench-compare abuse clean
+.PHONY: run build test race fuzz lint browser cross bench bench-compare bench-longpoll abuse clean
 
 run: build
 	bin/weir demo
@@ -48,6 +51,11 @@ lint:
 	cd $(TOOLS) && $(GO) build -o $(CURDIR)/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
 	cd bench && ../bin/staticcheck ./...
+	cd .ci/browser && $(GO) vet ./... && ../../bin/staticcheck ./...
+
+# Chromium is Debian's package chromium.
+browser:
+	cd .ci/browser && $(GO) test -count=1 -timeout 2m ./...
 
 cross:
 	for system in darwin/arm64 darwin/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 linux/arm64; do \
@@ -58,6 +66,12 @@ cross:
 # COMPAREFLAGS='-rounds 20' makes the interval narrower.
 bench-compare:
 	@GO="$(GO)" bench/compare.sh "$(REF)" $(COMPAREFLAGS)
+
+# The crowd in memory is a Go benchmark: the loops, the protocol and the hub without sockets.
+bench-longpoll: build
+	$(GO) test -run '^$$' -bench Crowd -benchtime 1x -count 3 -timeout 15m ./server
+	cd bench && $(GO) build -o bin/weir-longpoll ./longpoll && bin/weir-longpoll --weir ../bin/weir \
+	  $(if $(PEERS),--peers) $(if $(FULL),--full) $(LONGPOLLFLAGS)
 
 bench: build
 	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench --weir ../bin/weir $(BENCHFLAGS)

@@ -54,8 +54,8 @@ func lastEventID(environ *app.Environ, r *request) (id string, ok bool) {
 		return string(value), true
 	}
 	for _, name := range []string{"lastEventId", "since"} {
-		if r.query.Has(name) {
-			return r.query.Get(name), true
+		if id, ok := r.query.value(name); ok {
+			return id, true
 		}
 	}
 	return "", false

@@ -29,8 +29,8 @@ import (
 func (h *Hub) Poll(prefix string) app.Application {
 	return func(environ *app.Environ, start app.StartResponse) app.Body {
 		r, refusal := h.parse(environ, prefix, "GET")
-		if refusal == nil && r.query.Has("since") {
-			refusal = r.readSince(r.query.Get("since"))
+		if since, ok := r.query.value("since"); ok && refusal == nil {
+			refusal = r.readSince(since)
 		}
 		if refusal != nil {
 			return answer(environ, start, refusal)
@@ -59,23 +59,43 @@ func (h *Hub) Poll(prefix string) app.Application {
 
 // poll is a held poll: all that one takes, but for its Deferred.
 type poll struct {
-	single link // when it waits for one topic; the shard of the first when for several
+	single link // when it waits for one topic; else its waiter is the pollOfSeveral, its shard that of the first
 	mu     sync.Mutex
-	places *places // when it waits for several topics
 
 	// Guarded by mu.
 	deferred app.Deferred // nil: the poll has ended, by the one who took it
 	since    uint64
 }
 
+// pollOfSeveral is a poll that waits for several topics.
+type pollOfSeveral struct {
+	poll
+	links places
+}
+
+// places are the links of a poll of several topics; nil: it waits for one. That most have one, and a million of them may
+// wait, is why this is not a field.
+func (p *poll) places() *places {
+	if s, ok := p.single.waiter.(*pollOfSeveral); ok {
+		return &s.links
+	}
+	return nil
+}
+
 // hold has d answered with the next message of topics after since.
 func (h *Hub) hold(d app.Deferred, topics []string, since uint64) {
-	p := &poll{deferred: d, since: since}
-	p.single = link{shard: h.shard(topics[0]), waiter: p}
-	if len(topics) > 1 {
-		places := h.places(topics, p)
-		p.places = &places
+	var p *poll
+	if len(topics) == 1 {
+		p = new(poll)
+		p.single.waiter = p
+	} else {
+		s := new(pollOfSeveral)
+		p = &s.poll
+		p.single.waiter = s
+		s.links = h.places(topics, p)
 	}
+	p.deferred, p.since = d, since
+	p.single.shard = h.shard(topics[0])
 	h.polls.Add(1)
 	d.Watch(p)
 	p.mu.Lock()
@@ -88,10 +108,10 @@ func (p *poll) wait(topics []string) {
 		p.mu.Unlock()
 		return
 	}
-	if p.places == nil {
+	if places := p.places(); places == nil {
 		p.single.shard.link(&p.single, topics[0], p.deferred.Executor())
 	} else {
-		p.places.link(p.deferred.Executor())
+		places.link(p.deferred.Executor())
 	}
 	r := request{topics: topics, since: p.since, told: true}
 	page, refusal := p.hub().look(&r, 1)
@@ -113,8 +133,8 @@ func (p *poll) wake(d *delivery) {
 	switch {
 	case p.deferred == nil:
 		p.mu.Unlock()
-	case p.places != nil:
-		p.wait(p.places.topics) // another topic may have an earlier one
+	case p.places() != nil:
+		p.wait(p.places().topics) // another topic may have an earlier one
 	case d.message.ID <= p.since:
 		p.wait([]string{d.message.Topic})
 	default:
@@ -133,8 +153,8 @@ func (p *poll) end() app.Deferred {
 	}
 	p.hub().polls.Add(-1)
 	p.single.unlink()
-	if p.places != nil {
-		p.places.unlink()
+	if places := p.places(); places != nil {
+		places.unlink()
 	}
 	return d
 }

@@ -13,8 +13,8 @@ import (
 
 // TestPollSize holds what a waiting client costs.
 func TestPollSize(t *testing.T) {
-	if hub.PollSize > 96 {
-		t.Errorf("a held poll takes %d octets, want 96 at most", hub.PollSize)
+	if hub.PollSize > 80 {
+		t.Errorf("a held poll takes %d octets, want 80 at most", hub.PollSize)
 	}
 }
 

@@ -1,7 +1,7 @@
 package hub
 
 import (
-	"net/url"
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +12,7 @@ import (
 
 // request is what a client asks the hub for. It refers to nothing of the environ.
 type request struct {
-	query  url.Values
+	query  query
 	topics []string
 	since  uint64
 	told   bool // since was named by the client
@@ -21,21 +21,21 @@ type request struct {
 // parse reads the method and the topics of a request: what follows prefix in its path, and the parameters "topic".
 // refusal is not nil when it is not one for the hub.
 func (h *Hub) parse(environ *app.Environ, prefix, method string) (r request, refusal *app.Response) {
-	name, ok := strings.CutPrefix(string(environ.Path()), prefix)
+	path, ok := bytes.CutPrefix(environ.Path(), []byte(prefix))
+	name := string(path)
 	if !ok {
 		return r, textAnswer("404 Not Found", "there is no such page\n")
 	}
 	if environ.Method() != method {
 		return r, textAnswer("405 Method Not Allowed", "this page answers "+method+"\n", app.Header{Name: "Allow", Value: method})
 	}
-	var err error
-	if r.query, err = url.ParseQuery(string(environ.Query())); err != nil {
+	if r.query = query(environ.Query()); !r.query.valid() {
 		return r, badRequest("the query is malformed")
 	}
 	if name != "" {
 		r.topics = append(r.topics, name)
 	}
-	for _, name := range r.query["topic"] {
+	for name := range r.query.values("topic") {
 		if !slices.Contains(r.topics, name) {
 			r.topics = append(r.topics, strings.Clone(name)) // a held request must not keep the whole query
 		}
@@ -84,10 +84,10 @@ func (h *Hub) look(r *request, limit int) (Page, *app.Response) {
 
 // timeout reads for how long a poll is to wait.
 func (h *Hub) timeout(r *request) (time.Duration, *app.Response) {
-	if !r.query.Has("timeout") {
+	text, ok := r.query.value("timeout")
+	if !ok {
 		return h.options.PollTimeout, nil
 	}
-	text := r.query.Get("timeout")
 	seconds, err := strconv.ParseFloat(text, 64)
 	if most := h.options.MaxPollTimeout.Seconds(); err != nil || !(seconds >= 0 && seconds <= most) {
 		return 0, badRequest("timeout must be a number of seconds from 0 to %v", most)
