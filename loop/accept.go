@@ -4,6 +4,7 @@ package loop
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
@@ -124,7 +125,9 @@ func (a *acceptor) hand(fd int, remote address) {
 		l.adopt(fd, remote, a.listener)
 		return
 	}
-	l.Post(arrive, &arrival{l, fd, remote, a.listener})
+	p := arrivals.Get().(*arrival)
+	*p = arrival{l, fd, remote, a.listener}
+	l.Post(arrive, p)
 }
 
 // arrival is a socket on its way from the loop that accepted it to the one that it will belong to.
@@ -135,8 +138,11 @@ type arrival struct {
 	listener *Listener
 }
 
+var arrivals = sync.Pool{New: func() any { return new(arrival) }}
+
 func arrive(p any) {
-	a := p.(*arrival)
+	a := *p.(*arrival)
+	arrivals.Put(p)
 	a.loop.adopt(a.fd, a.remote, a.listener)
 }
 

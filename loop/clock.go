@@ -77,10 +77,24 @@ func (k *clock) look(now int64) (next int64) {
 		}
 	}
 	if next == 0 {
-		now = 0
+		k.now.Store(0) // from here on who begins something wakes the clock
+		if !k.busy() {
+			return 0
+		}
+		next = callTime
 	}
 	k.now.Store(now)
 	return next
+}
+
+// busy tells whether something has begun since the look at the loops: of an event, or in the middle of a long one a call.
+func (k *clock) busy() bool {
+	for _, l := range k.loops {
+		if l.active.Load() || l.epoch.Load()&1 == 1 {
+			return true
+		}
+	}
+	return false
 }
 
 func (k *clock) wake() {

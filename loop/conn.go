@@ -45,7 +45,7 @@ type Conn struct {
 	listener  *Listener // where it was accepted
 	deadline  int64     // the handler's; 0: none
 	stall     int64     // when the client must have taken some output; 0: there is none to take
-	octets    uint64    // received
+	octets    uint32    // received, modulo 2^32: a counter that is read for differences
 	remote    address
 	fd        int32
 	state     state
@@ -55,6 +55,7 @@ type Conn struct {
 	overLimit bool   // its client has more connections than it may
 	held      bool   // input is not delivered
 	eof       bool   // the client sends no more
+	ends      bool   // nor behind what is not read
 	full      bool   // output is above HighWater
 	failed    bool   // sending failed; the loop closes it at the end of the event
 	unread    bool   // edge-triggered poller: input was announced while reading was paused
@@ -102,8 +103,11 @@ func (c *Conn) Remote() netip.AddrPort {
 // IsOpen tells whether the connection still takes output.
 func (c *Conn) IsOpen() bool { return c.state == open && !c.failed }
 
-// EndOfFile tells whether the client has said that it sends no more.
+// EndOfFile tells whether the client has said that it sends no more, and all that it has sent was read.
 func (c *Conn) EndOfFile() bool { return c.eof }
+
+// Ends tells whether EOF was called: the client sends no more, but there may be some that was not read.
+func (c *Conn) Ends() bool { return c.eof || c.ends }
 
 // SetDeadline has Timeout called when d has passed, unless it is set anew before. d == 0: never.
 //
@@ -175,8 +179,8 @@ func (c *Conn) expire() {
 	}
 }
 
-// Received is how many octets the client has sent.
-func (c *Conn) Received() uint64 { return c.octets }
+// Received is how many octets the client has sent, modulo 2^32.
+func (c *Conn) Received() uint32 { return c.octets }
 
 // Hold stops the delivery of input until Release: a request is being answered. Reading goes on for
 // one small buffer, so that the end of the connection is noticed, and pauses then.
@@ -236,16 +240,19 @@ func (c *Conn) ready(ev netpoll.IOEvent) {
 			c.read()
 		}
 	}
-	if c.state == closed {
+	if c.state == closed || !isHangup(ev) && !isEnd(ev) {
 		return
 	}
-	// With input the end is left to read: what was sent before is still there. And the event may be late,
-	// of a connection that had the same descriptor and was closed earlier in the poller's batch.
-	if isHangup(ev) && (c.paused() || !netpoll.IsReadEvent(ev)) {
+	if netpoll.IsReadEvent(ev) && !c.paused() {
+		return // with input the end is left to read: what was sent before is still there
+	}
+	ev = c.confirm(ev)
+	if isHangup(ev) {
 		c.close(ReasonReset)
 		return
 	}
 	if isEnd(ev) && c.paused() && !c.eof && c.state == open {
+		c.ends = true
 		c.handler.EOF() // behind what is not read
 	}
 }
@@ -286,7 +293,7 @@ func (c *Conn) read() {
 
 // received takes note of octets that were just read: in the turn's buffer, or behind those that c.in has.
 func (c *Conn) received(p []byte) {
-	c.octets += uint64(len(p))
+	c.octets += uint32(len(p))
 	if c.in != nil {
 		c.in.data = c.in.data[:len(c.in.data)+len(p)]
 		p = c.in.unread()

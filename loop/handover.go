@@ -41,7 +41,11 @@ func (l *Loop) Enter(c Caller) (call uint64) {
 		return 0
 	}
 	l.caller = c
-	return l.epoch.Add(1)
+	call = l.epoch.Add(1)
+	if k := l.reactor.clock; k.now.Load() == 0 { // it rests, in the middle of a long event
+		k.wake()
+	}
+	return call
 }
 
 // Leave ends the call. It is false when the loop has been taken over: the goroutine must not use it any more, and
@@ -100,9 +104,7 @@ func (l *Loop) watch() (busy bool) {
 
 // takeOver goes on with the loop on a fresh goroutine.
 func (l *Loop) takeOver() {
-	old := l.turn
-	l.turn = newTurn()
-	l.turn.batch, l.turn.batchOf = old.batch, old.batchOf
+	l.turn = &turn{in: make([]byte, readSize), batch: l.turn.batch, batchOf: l.turn.batchOf}
 	l.now = l.reactor.clock.time(l)
 	if l.caller != nil {
 		l.caller.TakenOver()

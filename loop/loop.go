@@ -24,7 +24,7 @@ const (
 	batchSize  = 64 << 10 // a loop's output batch is sent when it is larger
 	HighWater  = 64 << 10
 	LowWater   = 16 << 10
-	taskBudget = 1024 // posted tasks run before events are looked at again
+	taskBudget = 128 // posted tasks run before events are looked at again
 )
 
 // Loop is one event loop. Unless a method says otherwise, it is called on the loop: from a Handler's methods or a

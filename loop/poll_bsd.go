@@ -23,6 +23,8 @@ const (
 func isEnd(netpoll.IOEvent) bool    { return false } // it is read
 func isHangup(netpoll.IOEvent) bool { return false } // the next read or write reports it
 
+func (c *Conn) confirm(ev netpoll.IOEvent) netpoll.IOEvent { return ev }
+
 // register adds the connection's descriptor to its loop's poller.
 func (c *Conn) register() error {
 	c.interest = reading

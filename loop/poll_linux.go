@@ -25,6 +25,16 @@ func isEnd(ev netpoll.IOEvent) bool { return ev&unix.EPOLLRDHUP != 0 }
 
 func isHangup(ev netpoll.IOEvent) bool { return ev&(unix.EPOLLERR|unix.EPOLLHUP) != 0 }
 
+// confirm asks again for an end that was announced: the event may be late, of a connection that had the same descriptor
+// and was closed earlier in the poller's batch.
+func (c *Conn) confirm(ev netpoll.IOEvent) netpoll.IOEvent {
+	state := [1]unix.PollFd{{Fd: c.fd, Events: unix.POLLRDHUP}} // the bits are those of epoll
+	if _, err := unix.Poll(state[:], 0); err != nil {
+		return ev
+	}
+	return netpoll.IOEvent(state[0].Revents)
+}
+
 // register adds the connection's descriptor to its loop's poller.
 func (c *Conn) register() error {
 	pa := netpoll.PollAttachment{FD: int(c.fd)}

@@ -115,7 +115,7 @@ func (m *mailbox) Finish(complete bool) {
 }
 
 // TakenOver is not called: a goroutine has no loop to lose.
-func (m *mailbox) TakenOver() {}
+func (m *mailbox) TakenOver() []byte { return nil }
 
 // Park makes what the connection's wire does.
 func (m *mailbox) Park() Parked { return m.wire.Park() }

@@ -16,6 +16,8 @@ type Parked interface {
 	Deferred() *Deferred
 	// Attach puts the Parked in the place of the wire of the request, which is not used any more.
 	Attach()
+	// Host is that of the loop.
+	Host() *Host
 	// SetDeadline has Expire called when d has passed; 0: never.
 	SetDeadline(d time.Duration)
 }
@@ -25,14 +27,12 @@ type Parked interface {
 // Methods that begin with a capital letter and are app.Deferred's are for any goroutine; Resume, Gone and Expire are
 // the wire's, on the loop.
 type Deferred struct {
-	host *Host
 	wire Parked
 
 	mu      sync.Mutex
 	x       *Exchange     // from when the response begins
 	answer  *app.Response // to be sent, at the deadline or now
-	done    chan struct{} // made when it is asked for
-	watcher app.Watcher
+	watcher app.Watcher   // a *notice when Done was called
 	wait    time.Duration // the deadline that is not set yet
 	isHead  bool
 	calling bool // the application has not returned yet, and runs on the loop
@@ -51,7 +51,7 @@ func (x *Exchange) Defer() app.Deferred {
 	}
 	p := x.wire.Park()
 	d := p.Deferred()
-	d.host, d.wire, d.isHead = x.host, p, x.isHead
+	d.wire, d.isHead = p, x.isHead
 	x.phase, x.deferred = parked, d
 	if x.mail == nil {
 		d.calling = true
@@ -65,13 +65,13 @@ func (x *Exchange) Defer() app.Deferred {
 func attach(p any) { p.(Parked).Attach() }
 
 // Executor implements app.Deferred.
-func (d *Deferred) Executor() app.Executor { return d.host.executor() }
+func (d *Deferred) Executor() app.Executor { return d.wire.Host().executor() }
 
 // Post implements app.Executor.
-func (d *Deferred) Post(f func()) { d.host.executor().Post(f) }
+func (d *Deferred) Post(f func()) { d.wire.Host().executor().Post(f) }
 
 // After implements app.Executor.
-func (d *Deferred) After(wait time.Duration, f func()) { d.host.executor().After(wait, f) }
+func (d *Deferred) After(wait time.Duration, f func()) { d.wire.Host().executor().After(wait, f) }
 
 // begin returns the exchange of the response; nil: it has ended. d.mu is held.
 func (d *Deferred) begin() *Exchange {
@@ -79,7 +79,7 @@ func (d *Deferred) begin() *Exchange {
 		return nil
 	}
 	if d.x == nil {
-		d.x = d.host.exchange(d)
+		d.x = d.wire.Host().exchange(d)
 		d.x.mail = newMailbox(d.x)
 		d.x.wire = d.x.mail
 	}
@@ -100,7 +100,7 @@ func (d *Deferred) Start(status string, headers []app.Header, cause ...error) er
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	x := d.begin()
-	if x == nil {
+	if x == nil || x.phase == ended {
 		return app.ErrGone
 	}
 	return x.tryStart(status, headers, cause...)
@@ -139,7 +139,7 @@ func (d *Deferred) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	x := d.begin()
-	if x == nil {
+	if x == nil || x.phase == ended {
 		return app.ErrGone
 	}
 	d.closed = true
@@ -149,15 +149,23 @@ func (d *Deferred) Close() error {
 
 // Abort implements app.Deferred.
 func (d *Deferred) Abort(cause error) {
+	if cause == nil {
+		cause = errAborted
+	}
+	d.abort(cause)
+}
+
+// abort is false when the response has ended.
+func (d *Deferred) abort(cause error) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if x := d.begin(); x != nil {
-		d.closed = true
-		if cause == nil {
-			cause = errAborted
-		}
-		x.fail(cause)
+	x := d.begin()
+	if x == nil {
+		return false
 	}
+	d.closed = true
+	x.fail(cause)
+	return true
 }
 
 var errAborted = errors.New("the application has given a deferred answer up")
@@ -171,7 +179,7 @@ func (d *Deferred) Answer(r *app.Response) error {
 	}
 	d.closed = true
 	d.answer = r
-	d.host.loop.Post(sendAnswer, d)
+	d.wire.Host().loop.Post(sendAnswer, d)
 	return nil
 }
 
@@ -190,7 +198,7 @@ func sendAnswer(p any) {
 
 // send answers with r. The response has not begun.
 func (d *Deferred) send(r *app.Response) {
-	h := d.host
+	h := d.wire.Host()
 	var x *Exchange
 	if n := len(h.free); n > 0 {
 		x = h.free[n-1]
@@ -225,7 +233,7 @@ func (d *Deferred) SetDeadline(wait time.Duration, r *app.Response) {
 	}
 	d.answer, d.wait = r, wait
 	if !d.calling {
-		d.host.loop.Post(setDeadline, d)
+		d.wire.Host().loop.Post(setDeadline, d)
 	}
 }
 
@@ -246,27 +254,54 @@ func (d *Deferred) Waits() {
 func (d *Deferred) Done() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.done == nil {
-		d.done = make(chan struct{})
+	n, ok := d.watcher.(*notice)
+	if !ok {
+		n = &notice{watcher: d.watcher, done: make(chan struct{})}
+		d.watcher = n
 		if d.gone {
-			close(d.done)
+			close(n.done)
 		}
 	}
-	return d.done
+	return n.done
+}
+
+// notice is the watcher of a Deferred that was asked for Done: most are not, and need no channel.
+type notice struct {
+	watcher app.Watcher // the application's; nil: it has none
+	done    chan struct{}
+}
+
+// Left implements app.Watcher.
+func (n *notice) Left() {
+	if n.watcher != nil {
+		n.watcher.Left()
+	}
+}
+
+// Drained implements app.Watcher.
+func (n *notice) Drained() {
+	if n.watcher != nil {
+		n.watcher.Drained()
+	}
 }
 
 // Watch implements app.Deferred.
 func (d *Deferred) Watch(w app.Watcher) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.watcher = w
+	if n, ok := d.watcher.(*notice); ok {
+		n = &notice{w, n.done} // the other one may be in use on the loop
+		d.watcher = n
+	} else {
+		d.watcher = w
+	}
 	if d.gone && !d.closed && w != nil {
 		d.tell(w.Left)
 	}
 }
 
 // tell has f called, which is the watcher's.
-func (d *Deferred) tell(f func()) { d.host.loop.Post(d.host.callback, f) }
+func (d *Deferred) tell(f func()) { d.wire.Host().loop.Post(d.wire.Host().callback, f) }
 
 // drained looks whether the client has caught up.
 func (d *Deferred) drained() {
@@ -294,16 +329,19 @@ func (d *Deferred) Resume() {
 func (d *Deferred) Gone() {
 	d.mu.Lock()
 	x := d.x
-	left := !d.gone && !d.closed
+	gone := d.gone
+	left := !gone && !d.closed
 	d.gone = true
-	if d.done != nil {
-		close(d.done)
-		d.done = nil
-	}
 	if left && d.watcher != nil {
 		d.tell(d.watcher.Left)
 	}
-	d.watcher, d.answer = nil, nil
+	if n, ok := d.watcher.(*notice); ok && !gone {
+		close(n.done)
+		d.watcher = &notice{done: n.done}
+	} else if !ok {
+		d.watcher = nil
+	}
+	d.answer = nil
 	d.mu.Unlock()
 	if x != nil {
 		x.Gone()

@@ -80,8 +80,9 @@ type Wire interface {
 	Finish(complete bool)
 
 	// TakenOver tells that the loop has gone on without the call that the wire has made: of Run or Resume. The rest of the
-	// response comes from a goroutine. What the application sees of the request must not change.
-	TakenOver()
+	// response comes from a goroutine. What the application sees of the request must not change. path is the request's, percent-encoded
+	// as received, nil when there is none any more; it is a view.
+	TakenOver() (path []byte)
 	// Park makes what is kept of a request that is answered later. It is called on any goroutine.
 	Park() Parked
 }
@@ -150,7 +151,9 @@ func (x *Exchange) begin(wire Wire, isHead bool) {
 	x.phase = waiting
 	x.isHead = isHead
 	x.written, x.pulled, x.file, x.excess = false, false, false, false
-	x.watch = watch{}
+	if x.watch.entry != nil {
+		x.watch = watch{}
+	}
 }
 
 // Run calls application on the loop. When it returns and the exchange has not ended, the wire calls
@@ -161,7 +164,7 @@ func (x *Exchange) Run(application app.Application) {
 		return
 	}
 	x.run(application)
-	if x.mail == nil {
+	if x.watch.entry != nil && x.mail == nil {
 		x.watch.learn()
 	}
 	x.depart()
@@ -246,6 +249,7 @@ func (x *Exchange) call(application app.Application) (ok bool) {
 			err := x.host.panicError(recover())
 			x.interrupted(err)
 			x.fail(err)
+			x.unwound(err)
 		}
 	}()
 	body := application(&x.Environ, x.start)
@@ -272,6 +276,7 @@ func (x *Exchange) next() (chunk []byte, err error) {
 		if !ok {
 			chunk, err = nil, x.host.panicError(recover())
 			x.interrupted(err)
+			x.unwound(err)
 		}
 	}()
 	chunk, err = x.body.Next()
@@ -294,6 +299,7 @@ func (x *Exchange) closeBody() {
 			err := x.host.panicError(recover())
 			x.interrupted(err)
 			x.report("application failed in Close", err)
+			x.unwound(err)
 		}
 	}()
 	err := body.Close()
@@ -330,7 +336,14 @@ func (x *Exchange) pull() {
 		}
 		x.pulled = true
 		x.chunk, x.end = x.next()
-		if x.phase == ended { // failed inside
+		switch x.phase {
+		case ended: // failed inside
+			return
+		case parked:
+			if x.end != nil && x.end != io.EOF {
+				x.fail(x.end)
+			}
+			x.closeBody()
 			return
 		}
 	}
@@ -451,7 +464,9 @@ func (x *Exchange) fail(err error) {
 		return
 	}
 	if x.phase == parked {
-		x.deferred.Abort(err)
+		if !x.deferred.abort(err) { // it is answered already
+			x.report("application failed", err)
+		}
 		x.closeBody()
 		return
 	}

@@ -103,7 +103,7 @@ func (w *wire) field(name string) (values []string) {
 	return values
 }
 
-func (w *wire) TakenOver()            { w.journal.add("taken over") }
+func (w *wire) TakenOver() []byte     { w.journal.add("taken over"); return nil }
 func (w *wire) Park() exchange.Parked { return nil }
 
 // executor is an exchange.Loop whose functions the test runs. Calls on it are not watched.

@@ -11,7 +11,6 @@ import (
 type watch struct {
 	call    uint64 // of Loop.Enter; 0: none runs, or it is not watched
 	taken   bool   // the loop was taken over in a call of this exchange; written under the loop's lock
-	path    []byte // of the request, as received, while its views are good
 	entry   *Path  // what is known of the path; nil: nothing
 	entered int64  // on a goroutine: when the call began, in nanoseconds since origin
 	slow    bool   // one took longer than a loop would have let it
@@ -26,6 +25,9 @@ const slowCall = time.Millisecond
 func (x *Exchange) enter() {
 	w := &x.watch
 	if x.mail == nil {
+		if x.deferred != nil && x.phase != parked {
+			return // a Response is sent, maybe in the middle of the wheel's turn
+		}
 		w.call = x.host.loop.Enter(x)
 	} else if w.entry != nil {
 		w.entered = int64(time.Since(origin))
@@ -52,6 +54,14 @@ func (x *Exchange) interrupted(err error) {
 	}
 }
 
+// unwound is depart for when the application has ended its goroutine: none of the frames below runs on.
+func (x *Exchange) unwound(err error) {
+	if err == errGoexit && x.watch.taken {
+		x.abandon()
+		x.depart()
+	}
+}
+
 // TakenOver is called on the loop by the goroutine that goes on with it, while the application is still running on the old one.
 func (x *Exchange) TakenOver() {
 	w := &x.watch
@@ -60,14 +70,9 @@ func (x *Exchange) TakenOver() {
 	x.wire = x.mail
 	w.taken = true
 	x.host.blocking.Add(1)
-	if w.entry != nil {
-		w.entry.note(true)
-	} else if path := w.path; path != nil {
+	if path := wire.TakenOver(); path != nil {
 		w.entry = x.host.Paths.add(path)
-	} else if x.deferred == nil {
-		w.entry = x.host.Paths.add(x.Environ.RawPath())
 	}
-	wire.TakenOver()
 }
 
 // depart ends the goroutine if its loop was taken over.
@@ -76,19 +81,17 @@ func (x *Exchange) depart() {
 		x.host.blocking.Add(-1)
 		x.host.loop.Depart()
 	}
-	x.watch.path = nil // a view of this event's input
 }
 
 // goesBlocking decides by what was learned of the request's path. It is true when application was sent to a goroutine,
 // or the request refused because there are too many already.
 func (x *Exchange) goesBlocking(application app.Application) bool {
-	w := &x.watch
-	w.path = x.Environ.RawPath()
 	if x.host.Paths.empty() {
 		return false
 	}
-	w.entry = x.host.Paths.find(w.path)
-	switch e := w.entry; {
+	e := x.host.Paths.find(x.Environ.RawPath())
+	x.watch.entry = e
+	switch {
 	case e == nil:
 		return false
 	case e.Blocks():

@@ -12,9 +12,6 @@ const maxRefusedLine = 1024
 
 // logAnswer logs the request and what was sent of its answer. It is called while the views of the request are good.
 func (c *conn) logAnswer() {
-	if c.protocol.log == nil {
-		return
-	}
 	r := c.reply()
 	if c.parked != nil {
 		c.logEntry(c.parked.entry, int(r.status), r.sent)
@@ -49,9 +46,11 @@ func (c *conn) logEntry(e *accesslog.Entry, status int, octets int64) {
 
 // entry is what the log says of the request: views of its head.
 func (t *transaction) entry() (e accesslog.Entry) {
-	head := t.head
-	if t.taken { // the application may be moving it
+	var head []byte
+	if t.taken { // the application may be moving t.head
 		head = t.called
+	} else {
+		head = t.head
 	}
 	r := &t.request
 	e.RequestLine = head[r.Method.Start : int(r.Target.End)+len(" HTTP/1.1")]

@@ -161,6 +161,7 @@ func (c *conn) run(content, behind []byte) {
 		c.wait()
 	} else { // the response goes on after this event: what it was called with must not move
 		t.exchange.Environ.Detach()
+		t.called = t.head
 	}
 }
 
@@ -222,7 +223,7 @@ func (c *conn) drop() {
 	if r == nil {
 		return
 	}
-	if !r.finished && (c.parked != nil || c.t.head != nil) {
+	if c.protocol.log != nil && !r.finished && (c.parked != nil || c.t.taken || c.t.head != nil) {
 		c.logAnswer()
 	}
 	t, deferred := c.t, c.parked != nil
@@ -250,7 +251,7 @@ func (c *conn) EOF() {
 		c.end(loop.ReasonEOF, false)
 		return
 	}
-	if c.Held() {
+	if c.Held() || !c.EndOfFile() {
 		return // what it sent before comes first
 	}
 	switch c.state {
@@ -345,6 +346,9 @@ func (c *conn) refuse(code int, why string) {
 	}
 	if c.t != nil {
 		c.t.finished = true // no exchange was begun, or it was told
+	}
+	if c.parked != nil {
+		c.parked.finished = true
 	}
 	c.end(reason, true)
 }

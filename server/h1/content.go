@@ -42,7 +42,7 @@ func (c *conn) begin(in []byte) (n int, more bool) {
 		return len(in), false
 	}
 	t.asked = r.Expect != httpparse.ExpectContinue
-	t.patience.octets = c.Received() - uint64(len(in))
+	t.patience.octets = c.Received() - uint32(len(in))
 	switch {
 	case r.Chunked:
 	case r.ContentLength <= 0:
@@ -70,7 +70,7 @@ func (c *conn) askFor(in []byte) {
 	case t.asked:
 	case len(in) > 0:
 		t.asked = true // it did not wait
-	case !t.headSent: // an interim response cannot follow the head of the final one
+	case !c.reply().headSent: // an interim response cannot follow the head of the final one
 		t.asked = true
 		c.SetBuffer(append(c.Buffer(), "HTTP/1.1 100 Continue\r\n\r\n"...))
 	}
@@ -217,6 +217,9 @@ func (c *conn) contentEnds() (more bool) {
 	c.t.stream.End(io.EOF)
 	c.awaitApplication()
 	c.Hold()
+	if c.parked != nil {
+		c.parked.deferred.Waits() // until here the deadline was the content's
+	}
 	return false
 }
 
@@ -229,12 +232,13 @@ func (c *conn) contentFails(code int, err error) {
 		return
 	}
 	t.stream.End(err)
-	if !t.headSent {
+	r := c.reply()
+	if !r.headSent {
 		t.exchange.Gone()
 		c.refuse(code, err.Error())
 		return
 	}
-	t.close = true
+	r.close = true
 	c.move(contentComplete)
 	c.awaitApplication()
 	c.Hold()

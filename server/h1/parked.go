@@ -17,6 +17,9 @@ type parked struct {
 // Deferred implements exchange.Parked.
 func (p *parked) Deferred() *exchange.Deferred { return &p.deferred }
 
+// Host implements exchange.Parked.
+func (p *parked) Host() *exchange.Host { return p.c.protocol.host }
+
 // Attach implements exchange.Parked.
 func (p *parked) Attach() {
 	c := p.c
@@ -24,7 +27,7 @@ func (p *parked) Attach() {
 		p.deferred.Gone()
 		return
 	}
-	p.close = c.t.close // it may have changed since the request was parked
+	p.close = p.close || c.t.close
 	c.parked = p
 	if !c.inside { // the application runs on a goroutine
 		c.wait()
@@ -39,6 +42,9 @@ func (c *conn) wait() {
 		c.protocol.give(t)
 	}
 	c.parked.deferred.Waits()
+	if c.Ends() { // it was told before the answer was deferred
+		c.EOF()
+	}
 }
 
 // SetDeadline implements exchange.Parked.
@@ -49,7 +55,7 @@ func (p *parked) SetDeadline(d time.Duration) {
 }
 
 // TakenOver implements exchange.Wire. The connection is held.
-func (p *parked) TakenOver() {}
+func (p *parked) TakenOver() []byte { return nil }
 
 // Park is not called: the request is parked already.
 func (p *parked) Park() exchange.Parked { return p }

@@ -10,7 +10,7 @@ import (
 // for, one that sends an octet a second is not. Only time in which octets are read counts.
 type patience struct {
 	until  int64  // loop time; 0: not waiting
-	octets uint64 // that the connection had received when until was set, or the content began
+	octets uint32 // that the connection had received when until was set, or the content began
 }
 
 // awaitOctets sets the deadline for the next octets of content.

@@ -136,7 +136,9 @@ func (r *reply) Finish(complete bool) {
 		c.SetBuffer(append(c.Buffer(), "0\r\n\r\n"...))
 	}
 	r.finished, r.complete = true, complete
-	c.logAnswer()
+	if c.protocol.log != nil {
+		c.logAnswer()
+	}
 	if c.inside {
 		return // Data goes on from here
 	}

@@ -78,7 +78,9 @@ func (t *transaction) Detach() {
 		return
 	}
 	t.detached = true
-	t.keepHead()
+	if !t.kept {
+		t.keepHead()
+	}
 	if content, _ := t.memory.View(); len(content) > 0 {
 		t.memory.Reset(append([]byte(nil), content...))
 	}
@@ -197,11 +199,11 @@ func (t *transaction) mayBeFollowed() bool {
 }
 
 // TakenOver implements exchange.Wire: the application blocks, and what called it will not go on.
-func (t *transaction) TakenOver() {
+func (t *transaction) TakenOver() (path []byte) {
 	c := t.c
 	t.taken = true
-	if !c.inside { // Resume was called, of a connection that waits for nothing else
-		return
+	if !c.inside { // Resume was called, of a connection that waits for nothing else; the environ is detached
+		return t.request.Path.Of(t.head)
 	}
 	c.inside = false
 	c.SetDeadline(0)
@@ -213,6 +215,7 @@ func (t *transaction) TakenOver() {
 		c.settle()
 		c.goOn()
 	}
+	return t.request.Path.Of(t.called)
 }
 
 // Defer implements app.Deferrer.
@@ -220,7 +223,9 @@ func (t *transaction) Defer() app.Deferred { return t.exchange.Defer() }
 
 // Park implements exchange.Wire.
 func (t *transaction) Park() exchange.Parked {
-	p := &parked{reply: t.reply}
+	// Not all of reply: on a goroutine the rest is the loop's.
+	p := &parked{reply: reply{c: t.c, http10: t.http10}}
+	p.close = t.exchange.Environ.ClosesConnection()
 	p.followed = t.mayBeFollowed()
 	if t.c.protocol.log != nil {
 		e := t.entry()
