@@ -1,7 +1,7 @@
 # make run     build bin/weir and serve the demo on 127.0.0.1:8000
 # make build   build bin/weir
 # make test    every test
-# make race    every test under the race detector
+# make race    every test under the race detector, with invariants checked after each event
 # make fuzz    each fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
 # make browser   a headless Chromium clicks through examples/chat and the demo (SCREENSHOTS=DIR keeps pictures)
@@ -32,7 +32,7 @@ test:
 	$(GO) test -count=1 ./...
 
 race:
-	$(GO) test -count=1 -race ./...
+	$(GO) test -count=1 -race -tags invariants ./...
 
 # One target at a time: go test takes no more. A line "package target" each.
 fuzz:
@@ -46,7 +46,7 @@ fuzz:
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
 	  if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
-	$(GO) vet ./...
+	$(GO) vet ./... && $(GO) vet -tags invariants ./...
 	cd bench && $(GO) vet ./...
 	cd $(TOOLS) && $(GO) build -o $(CURDIR)/bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...

@@ -283,7 +283,11 @@ func (c *Conn) read() {
 			return
 		}
 		if c.state == open {
+			viewed := c.in != nil
 			c.received(buf[:n])
+			if !viewed {
+				poison(buf[:n]) // what was left is copied
+			}
 		}
 		if !edgeTriggered || n < len(buf) || c.state == closed || c.paused() {
 			return

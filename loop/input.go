@@ -39,6 +39,7 @@ func newInput(size int) *input {
 
 func (in *input) free() {
 	if i := class(cap(in.data)); i < len(inputs) && cap(in.data) == holdSize<<(2*i) {
+		poison(in.data)
 		in.data, in.off = in.data[:0], 0
 		inputs[i].Put(in)
 	}

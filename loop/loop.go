@@ -111,6 +111,7 @@ func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	if c := l.conns.get(fd); c != nil {
 		c.ready(ev)
 		l.settle()
+		l.check(c)
 		return nil
 	}
 	if fd == l.waker.fd() {
@@ -176,6 +177,7 @@ func (l *Loop) runTasks() {
 		_ = task.Exec(task.Param)
 		queue.PutTask(task)
 		l.settle()
+		l.check(nil)
 	}
 }
 

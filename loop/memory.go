@@ -40,9 +40,14 @@ func (m *Memory) Feed(p []byte) {
 		}
 		n := copy(buf, p)
 		p = p[n:]
+		viewed := c.in != nil
 		c.received(buf[:n])
+		if !viewed {
+			poison(buf[:n])
+		}
 	}
 	c.loop.settle()
+	c.loop.check(c)
 }
 
 // EOF ends the client's sending.

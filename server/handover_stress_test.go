@@ -237,7 +237,7 @@ func (s *stressClient) connection() error {
 	for i, want := range requests[:answers] {
 		response, err := http.ReadResponse(in, nil)
 		if err != nil {
-			return fmt.Errorf("%s %s: %w behind %d of %d requests, vanish %v, %q", want.path, want.id, err, i, len(requests), vanish, octets)
+			return fmt.Errorf("%s %s: %w behind %d of %d requests, vanish %v, %.500q", want.path, want.id, err, i, len(requests), vanish, octets)
 		}
 		content, err := io.ReadAll(response.Body)
 		if err != nil || response.StatusCode != want.status || string(content) != want.content {

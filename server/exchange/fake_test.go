@@ -171,6 +171,7 @@ func (e *executor) runUntil(t testing.TB, what string, done func() bool) {
 type source struct {
 	method   string
 	detached bool
+	deferrer app.Deferrer
 }
 
 func (s *source) Method() string               { return s.method }
