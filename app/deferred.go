@@ -51,7 +51,8 @@ type Deferred interface {
 	// Done is closed when the client has left, or the response has ended.
 	Done() <-chan struct{}
 	// Watch has w told what becomes of the request. It is cheaper than a goroutine that waits for Done. One watcher for
-	// each Deferred; it is called on the loop, and never before the application has returned.
+	// each Deferred; it is called on the loop, from when Watch is called: while the application still runs, if it does so on a
+	// goroutine.
 	Watch(w Watcher)
 }
 

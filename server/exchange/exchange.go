@@ -160,14 +160,16 @@ func (x *Exchange) begin(wire Wire, isHead bool) {
 // Resume when there is room, or the exchange goes on by itself on a goroutine. It does not return when the loop was taken
 // over meanwhile.
 func (x *Exchange) Run(application app.Application) {
-	if x.goesBlocking(application) {
+	if !x.host.Paths.empty() && x.goesBlocking(application) {
 		return
 	}
 	x.run(application)
-	if x.watch.entry != nil && x.mail == nil {
-		x.watch.learn()
+	if x.watch.entry != nil || x.watch.taken {
+		if x.mail == nil {
+			x.watch.learn()
+		}
+		x.depart()
 	}
-	x.depart()
 }
 
 // run calls application, on the loop or on a goroutine, and answers with what it returns.

@@ -86,9 +86,6 @@ func (x *Exchange) depart() {
 // goesBlocking decides by what was learned of the request's path. It is true when application was sent to a goroutine,
 // or the request refused because there are too many already.
 func (x *Exchange) goesBlocking(application app.Application) bool {
-	if x.host.Paths.empty() {
-		return false
-	}
 	e := x.host.Paths.find(x.Environ.RawPath())
 	x.watch.entry = e
 	switch {
