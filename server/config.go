@@ -68,6 +68,9 @@ type Config struct {
 	// MaxBlocking is how many applications may run on goroutines at a time, because they said so or because a
 	// loop went on without them; further ones are answered with 503. Default: 5000.
 	MaxBlocking int
+	// SpareProcs is by how many GOMAXPROCS is raised while the application blocks, so that one which computes does not keep the
+	// loops from running. Default: it is left alone.
+	SpareProcs int
 	// KeepHalfClosed has a client that has ended its sending wait for a deferred answer. By default that counts as
 	// leaving.
 	KeepHalfClosed bool

@@ -32,6 +32,7 @@ type Server struct {
 	mu       sync.Mutex
 	reactor  *loop.Reactor
 	exchange *exchange.Config
+	procs    *procs         // nil: GOMAXPROCS is left alone
 	log      *accesslog.Log // nil: none is kept
 	stopping bool
 	stopped  chan struct{} // closed when Shutdown is over
@@ -166,6 +167,10 @@ func (s *Server) start() error {
 		return err
 	}
 	config := s.protocol()
+	if s.config.SpareProcs > 0 {
+		s.procs = &procs{spare: s.config.SpareProcs}
+		config.Exchange.Blocked = s.procs.blocked
+	}
 	if s.config.AccessLog != nil {
 		s.log = accesslog.New(s.config.AccessLog, s.config.AccessLogFormat, s.config.Logger)
 		config.AccessLog = s.log
@@ -233,6 +238,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	if s.log != nil {
 		s.log.Close() // the loops have ended
+	}
+	if s.procs != nil {
+		s.procs.close()
 	}
 	return s.done
 }

@@ -69,7 +69,7 @@ func (x *Exchange) TakenOver() {
 	wire := x.wire
 	x.wire = x.mail
 	w.taken = true
-	x.host.blocking.Add(1)
+	x.host.blocks()
 	if path := wire.TakenOver(); path != nil {
 		w.entry = x.host.Paths.add(path)
 	}
