@@ -313,6 +313,7 @@ func (c *Conn) received(p []byte) {
 
 // deliver calls Data and keeps what it leaves.
 func (c *Conn) deliver(p []byte) {
+	c.loop.delivered = p
 	viewed := c.in // nil: p is in the turn's buffer
 	n := c.handler.Data(p)
 	if c.state != open {

@@ -22,6 +22,7 @@ import (
 //	Depart                  the old one
 type handover struct {
 	epoch  atomic.Uint64 // odd while a call runs
+	clock  *atomic.Int64 // the clock's time, 0 while it rests; nil: calls are not watched
 	seen   uint64        // epoch when the clock looked last; the clock's own
 	caller Caller        // of the call that runs; the owner's, by epoch
 	taking sync.Mutex    // held from when the loop is taken until the caller knows
@@ -37,13 +38,15 @@ type Caller = interface {
 // Enter begins a call into application code, which may block or compute for long. Until Leave nothing of the loop
 // may be used. c may be nil.
 func (l *Loop) Enter(c Caller) (call uint64) {
-	if !l.watches() {
+	if l.clock == nil {
 		return 0
 	}
-	l.caller = c
+	if l.caller != c { // a pipeline's is the same one
+		l.caller = c
+	}
 	call = l.epoch.Add(1)
-	if k := l.reactor.clock; k.now.Load() == 0 { // it rests, in the middle of a long event
-		k.wake()
+	if l.clock.Load() == 0 { // it rests, in the middle of a long event
+		l.reactor.clock.wake()
 	}
 	return call
 }
@@ -76,9 +79,8 @@ func (l *Loop) Depart() {
 	runtime.Goexit()
 }
 
-// watches tells whether calls are watched. An edge-triggered poller does not announce again what the old owner has
-// left of its events.
-func (l *Loop) watches() bool { return !edgeTriggered && l.reactor.maxAway > 0 }
+// watches tells whether calls are watched.
+func (l *Loop) watches() bool { return l.clock != nil }
 
 // watch takes the loop over if its call is that of the look before. It tells whether a call is running.
 func (l *Loop) watch() (busy bool) {
@@ -132,9 +134,11 @@ func (r *Reactor) Takeovers() uint64 { return r.takeovers.Load() }
 // Away is how many calls that have lost their loop are still running.
 func (r *Reactor) Away() int { return int(r.away.Load()) }
 
-// Interrupted is for a Caller that was called inside Data, from TakenOver: Data will not return. rest is what it would have
-// left unconsumed; input is held. The views that Data gave out stay valid.
-func (c *Conn) Interrupted(rest []byte) {
+// Interrupted is for a Caller that was called inside Data, from TakenOver: Data will not return. It would have left so many octets
+// unconsumed; input is held. The views that Data gave out stay valid.
+func (c *Conn) Interrupted(left int) {
+	rest := c.loop.delivered
+	rest = rest[len(rest)-left:]
 	c.in = nil // it is the old owner's now
 	if len(rest) > 0 {
 		c.in = newInput(max(holdSize, len(rest)))

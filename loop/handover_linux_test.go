@@ -67,7 +67,7 @@ func blocking(release <-chan struct{}, callers chan<- *caller) func(p *peer, in 
 				continue
 			}
 			rest := in[i+1:]
-			c := &caller{taken: func() { p.Interrupted(rest) }}
+			c := &caller{taken: func() { p.Interrupted(len(rest)) }}
 			n := p.Loop().Enter(c)
 			if callers != nil {
 				callers <- c

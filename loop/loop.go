@@ -38,6 +38,7 @@ type Loop struct {
 
 	// The loop's own.
 	turn      *turn
+	delivered []byte // what the last call of Data was given
 	conns     table
 	listeners map[int]*acceptor
 	wheel     wheel

@@ -85,6 +85,12 @@ func New(o Options) (*Reactor, error) {
 		}
 	}
 	r.clock = newClock(r.loops)
+	// An edge-triggered poller does not announce again what the old owner of a loop has left of its events.
+	if r.maxAway > 0 && !edgeTriggered {
+		for _, l := range r.loops {
+			l.clock = &r.clock.now
+		}
+	}
 	return r, nil
 }
 

@@ -247,7 +247,11 @@ func (x *Exchange) Gone() {
 
 // call calls the application. It is false when that failed, and the exchange has ended.
 func (x *Exchange) call(application app.Application) (ok bool) {
-	x.enter()
+	if x.mail == nil {
+		x.watch.call = x.host.loop.Enter(x)
+	} else {
+		x.enter()
+	}
 	defer func() {
 		if !ok {
 			err := x.host.panicError(recover())

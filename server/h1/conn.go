@@ -133,9 +133,9 @@ func (c *conn) rest() {
 	}
 }
 
-// run calls the application: the request is complete, or content will stream to it. content is what was read whole, behind what
-// is in after the request.
-func (c *conn) run(content, behind []byte) {
+// run calls the application: the request is complete, or content will stream to it. content is what was read whole; so many octets
+// are in behind it.
+func (c *conn) run(content []byte, behind int) {
 	t := c.t
 	t.called = t.head
 	c.protocol.behind = behind

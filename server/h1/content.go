@@ -48,7 +48,7 @@ func (c *conn) begin(in []byte) (n int, more bool) {
 	case r.ContentLength <= 0:
 		t.length = r.ContentLength
 		c.move(requestComplete)
-		c.run(nil, in)
+		c.run(nil, len(in))
 		return 0, c.goesOn()
 	case r.ContentLength <= int64(config.ContentBuffer):
 		t.length, t.left = r.ContentLength, r.ContentLength
@@ -86,7 +86,7 @@ func (c *conn) readContent(in []byte) (n int, more bool) {
 		n = int(t.left)
 		t.left = 0
 		c.move(requestComplete)
-		c.run(in[:n:n], in[n:])
+		c.run(in[:n:n], len(in)-n)
 		return n, c.goesOn()
 	}
 	for n < len(in) {
@@ -104,7 +104,7 @@ func (c *conn) readContent(in []byte) (n int, more bool) {
 		if done {
 			t.length = int64(len(t.collected))
 			c.move(requestComplete)
-			c.run(t.collected, in[n:])
+			c.run(t.collected, len(in)-n)
 			return n, c.goesOn()
 		}
 		if len(t.collected) > c.protocol.config.ContentBuffer {
@@ -134,7 +134,7 @@ func (c *conn) openStream(in []byte) (n int, more bool) {
 		t.stream.Feed(t.collected)
 		t.received = int64(len(t.collected))
 	}
-	c.run(nil, nil)
+	c.run(nil, 0)
 	if t.finished { // no goroutine was to be had
 		c.settle()
 		return 0, c.state == unread

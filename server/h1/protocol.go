@@ -44,7 +44,7 @@ type Protocol struct {
 	config  *Config
 	loop    *loop.Loop
 	host    *exchange.Host
-	behind  []byte            // what came behind the request that the application is being called for: a view
+	behind  int               // how many octets came behind the request that the application is being called for
 	free    []*transaction    // not in use
 	fixed   []byte            // the Server and Date field lines
 	fixedAt int64             // the second for which fixed is good
