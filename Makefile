@@ -9,6 +9,7 @@
 # make bench   compare with peers (wrk is used where it is installed)
 # make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
 # make bench-longpoll   what clients cost that wait (PEERS=1: other servers too; FULL=1: 1,000,000 sockets)
+# make bench-handover   what calls that block cost, and what others notice of them
 # make bench-compare REF=COMMIT   CPU a request of the working tree and of COMMIT
 GO ?= go
 FUZZTIME ?= 12s
@@ -16,9 +17,10 @@ BENCHFLAGS ?=
 ABUSEFLAGS ?=
 COMPAREFLAGS ?=
 LONGPOLLFLAGS ?=
+HANDOVERFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test race fuzz lint browser cross bench bench-compare bench-longpoll abuse clean
+.PHONY: run build test race fuzz lint browser cross bench bench-compare bench-longpoll bench-handover abuse clean
 
 run: build
 	bin/weir demo
@@ -72,6 +74,9 @@ bench-longpoll: build
 	$(GO) test -run '^$$' -bench Crowd -benchtime 1x -count 3 -timeout 15m ./server
 	cd bench && $(GO) build -o bin/weir-longpoll ./longpoll && bin/weir-longpoll --weir ../bin/weir \
 	  $(if $(PEERS),--peers) $(if $(FULL),--full) $(LONGPOLLFLAGS)
+
+bench-handover: build
+	cd bench && $(GO) build -o bin/weir-handover ./handover && bin/weir-handover --weir ../bin/weir $(HANDOVERFLAGS)
 
 bench: build
 	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench --weir ../bin/weir $(BENCHFLAGS)

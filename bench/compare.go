@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/interval"
 )
 
 // compareCommand is the first argument with which two builds of weir are
@@ -166,17 +168,17 @@ func compareTable(w io.Writer, cases []benchCase, runs []runRecord) error {
 	var worse, failed []string
 	for _, c := range cases {
 		a, b, ok := pairs(runs, c.name)
-		of, err := ratioInterval(a, b)
+		of, err := interval.OfRatio(a, b)
 		if !ok || err != nil {
 			failed = append(failed, c.name)
 			fmt.Fprintf(w, "| %s | - | - | - | - | FAILED |\n", c.name)
 			continue
 		}
-		if of.low > mostRatio {
+		if of.Low > mostRatio {
 			worse = append(worse, c.name)
 		}
 		fmt.Fprintf(w, "| %s | %.3f | %.3f | %.3f | %.3f to %.3f | %s |\n",
-			c.name, median(a), median(b), of.ratio, of.low, of.high, of.verdict())
+			c.name, median(a), median(b), of.Ratio, of.Low, of.High, verdict(of))
 	}
 	switch {
 	case len(worse) > 0:
@@ -189,11 +191,11 @@ func compareTable(w io.Writer, cases []benchCase, runs []runRecord) error {
 
 // verdict says where the interval lies. One that reaches to both sides decides
 // nothing: more rounds make it narrower.
-func (v interval) verdict() string {
+func verdict(v interval.Interval) string {
 	switch {
-	case v.low > mostRatio:
+	case v.Low > mostRatio:
 		return fmt.Sprintf("above %.2f", mostRatio)
-	case v.high <= mostRatio:
+	case v.High <= mostRatio:
 		return fmt.Sprintf("not above %.2f", mostRatio)
 	}
 	return fmt.Sprintf("undecided: %.2f lies inside", mostRatio)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/wrk"
 )
 
 // path is of the ten characters or more that TechEmpower asks for, and every
@@ -44,12 +46,13 @@ func wrkArgs(c benchCase, addr, dir string, length time.Duration) []string {
 	return append(args, "http://"+addr+path)
 }
 
-func runWrk(ctx context.Context, wrk string, args []string) (*loadResult, error) {
-	out, err := output(ctx, wrk, args)
+func runWrk(ctx context.Context, program string, args []string) (*loadResult, error) {
+	out, err := output(ctx, program, args)
 	if err != nil {
 		return nil, fmt.Errorf("wrk: %w", err)
 	}
-	return parseWrk(string(out))
+	result, err := wrk.Parse(string(out))
+	return (*loadResult)(result), err
 }
 
 // loadArgs loads like the case says with the built-in loader.

@@ -145,12 +145,7 @@ func TestCallsMade(t *testing.T) {
 	}
 }
 
-func TestTable(t *testing.T) {
-	var text strings.Builder
-	table(&text, []string{"a", "b"}, [][]string{{"1", "2"}}, true)
-	if got, want := text.String(), "| a | b |\n| --- | --- |\n| 1 | 2 |\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
+func TestCells(t *testing.T) {
 	// As many cells as heads, whatever a row lacks.
 	h := &healthy{}
 	h.latencies.Record(time.Millisecond)
@@ -170,21 +165,6 @@ func TestTable(t *testing.T) {
 func TestTallyText(t *testing.T) {
 	if got := tallyText(map[string]int{"b": 2, "a": 1}); got != "1 a, 2 b" {
 		t.Errorf("got %q", got)
-	}
-}
-
-func TestReplaceTables(t *testing.T) {
-	const document = "text\n" + tablesBegin + "old\n" + tablesEnd + "more\n"
-	got, err := replaceTables(document, "\nnew\n")
-	if want := "text\n" + tablesBegin + "\nnew\n\n" + tablesEnd + "more\n"; got != want || err != nil {
-		t.Errorf("got %q, %v; want %q", got, err, want)
-	}
-	again, err := replaceTables(got, "new")
-	if again != got || err != nil {
-		t.Errorf("again: %q, %v", again, err)
-	}
-	if _, err := replaceTables("text\n"+tablesBegin, "new"); err == nil {
-		t.Error("no error")
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/weirhttp/weir/bench/internal/document"
 	"github.com/weirhttp/weir/bench/internal/machine"
 	"github.com/weirhttp/weir/bench/internal/proc"
 )
@@ -28,6 +29,9 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 )
+
+// Where a document has the tables.
+var marks = document.Marks{Begin: "<!-- tables of make abuse -->\n", End: "<!-- end of the tables -->\n"}
 
 // The main goroutine starts every process, and the kernel ends them with the thread that started them.
 func init() { runtime.LockOSThread() }
@@ -66,7 +70,7 @@ func run(args []string) int {
 	if o.into != "" {
 		var tables strings.Builder
 		report(&tables, where, outcomes, true)
-		if err := writeTables(o.into, tables.String()); err != nil {
+		if err := marks.Write(o.into, tables.String()); err != nil {
 			fmt.Fprintln(os.Stderr, "abuse:", err)
 			return exitFailed
 		}

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/machine"
+	"github.com/weirhttp/weir/bench/internal/table"
 )
 
 var heads = []string{"case", "server", "connections", "quiet p99", "healthy p50", "p99", "errors", "peak RSS", "bound", "back after", "bars"}
@@ -19,7 +19,7 @@ func report(w io.Writer, where machine.Machine, outcomes []*outcome, markdown bo
 	for _, x := range outcomes {
 		lines = append(lines, x.cells())
 	}
-	table(w, heads, lines, markdown)
+	table.Write(w, heads, lines, markdown)
 
 	fmt.Fprintln(w)
 	lines = nil
@@ -29,7 +29,7 @@ func report(w io.Writer, where machine.Machine, outcomes []*outcome, markdown bo
 			lines = append(lines, []string{fmt.Sprint(x.c.number), x.row.name, strings.TrimPrefix(told, "; ")})
 		}
 	}
-	table(w, []string{"case", "server", "what the attackers saw"}, lines, markdown)
+	table.Write(w, []string{"case", "server", "what the attackers saw"}, lines, markdown)
 
 	fmt.Fprintln(w)
 	missed := 0
@@ -69,21 +69,6 @@ func (x *outcome) cells() []string {
 		return append(cells, "MISSED")
 	}
 	return append(cells, "met")
-}
-
-func table(w io.Writer, heads []string, lines [][]string, markdown bool) {
-	if markdown {
-		fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat(" --- |", len(heads)))
-		for _, line := range lines {
-			fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | "))
-		}
-		return
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, line := range append([][]string{heads}, lines...) {
-		fmt.Fprintln(t, strings.Join(line, "\t"))
-	}
-	_ = t.Flush() // to standard output, like the rest
 }
 
 func milliseconds(d time.Duration) string {

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/response"
 )
 
 // A client is one connection of a crowd. The crowd's goroutine owns it.
@@ -79,15 +81,15 @@ func (c *crowd) open() error {
 			return err
 		}
 		for _, event := range events {
-			err := c.read(int(event.Fd), event.Events, func(i int, r response) error {
+			err := c.read(int(event.Fd), event.Events, func(i int, r response.Response) error {
 				if again, err := c.retry(i, r); again {
 					return err
 				}
 				if k := &c.clients[i]; k.stage != greeting {
-					return fmt.Errorf("a poll is answered with %d %.60q before anything was published", r.status, r.content)
+					return fmt.Errorf("a poll is answered with %d %.60q before anything was published", r.Status, r.Content)
 				}
-				if r.status != 200 || string(r.content) != probeContent || r.closing {
-					return fmt.Errorf("/plaintext is answered with %d %.40q", r.status, r.content)
+				if r.Status != 200 || string(r.Content) != probeContent || r.Closing {
+					return fmt.Errorf("/plaintext is answered with %d %.40q", r.Status, r.Content)
 				}
 				greeted++
 				return c.poll(i)
@@ -117,8 +119,8 @@ func (c *crowd) idleTime() time.Duration {
 }
 
 // retry sends a request again that a server with too much to do has refused, if the plan allows for it.
-func (c *crowd) retry(i int, r response) (again bool, err error) {
-	if !c.plan.Retry || r.status < 500 || r.closing {
+func (c *crowd) retry(i int, r response.Response) (again bool, err error) {
+	if !c.plan.Retry || r.Status < 500 || r.Closing {
 		return false, nil
 	}
 	if c.retries++; c.retries > len(c.clients)/10+10 {
@@ -179,7 +181,7 @@ var errClosed = errors.New("the server closes a client's connection")
 
 // read takes what has arrived for client i, and calls each with every whole response. A view in the response is valid
 // during the call.
-func (c *crowd) read(i int, events uint32, each func(i int, r response) error) error {
+func (c *crowd) read(i int, events uint32, each func(i int, r response.Response) error) error {
 	k := &c.clients[i]
 	ending := events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0
 	for k.fd >= 0 {
@@ -199,7 +201,7 @@ func (c *crowd) read(i int, events uint32, each func(i int, r response) error) e
 		whole := c.buffer[:held+n]
 		k.rest = nil
 		for len(whole) > 0 {
-			r, size, err := parseResponse(whole)
+			r, size, err := response.Parse(whole)
 			if err != nil {
 				return err
 			}
@@ -222,15 +224,15 @@ func (c *crowd) read(i int, events uint32, each func(i int, r response) error) e
 }
 
 // received is the message in an answer to a poll.
-func (c *crowd) received(i int, r response) (message, error) {
+func (c *crowd) received(i int, r response.Response) (message, error) {
 	if c.clients[i].stage != waiting {
-		return message{}, fmt.Errorf("an answer with %d to no request", r.status)
+		return message{}, fmt.Errorf("an answer with %d to no request", r.Status)
 	}
-	if r.status != 200 {
-		return message{}, fmt.Errorf("a poll is answered with %d %.80q", r.status, r.content)
+	if r.Status != 200 {
+		return message{}, fmt.Errorf("a poll is answered with %d %.80q", r.Status, r.Content)
 	}
 	c.clients[i].stage = answered
-	m, err := parseMessage(r.content)
+	m, err := parseMessage(r.Content)
 	if err == nil && m.id == 0 {
 		err = errors.New("a message has the id 0, which since could not tell from none")
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/response"
 )
 
 // crowdMain is the crowd's process: it opens the connections, says that they wait, and does what the plan says for each
@@ -45,7 +47,7 @@ func crowdRun(p plan) error {
 	}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		count, err := number(lines.Bytes())
+		count, err := response.Number(lines.Bytes())
 		if err != nil {
 			return fmt.Errorf("told %q", lines.Text())
 		}

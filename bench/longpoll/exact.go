@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/response"
 )
 
 const exactDrain = 5 * time.Second // for what is under way in the end
@@ -184,9 +186,9 @@ func (a *auditor) handle() error {
 	return nil
 }
 
-func (a *auditor) receive(i int, r response) error {
+func (a *auditor) receive(i int, r response.Response) error {
 	k := &a.clients[i]
-	if r.status == 204 && k.stage == waiting {
+	if r.Status == 204 && k.stage == waiting {
 		a.result.TimedOut++
 		return a.poll(i)
 	}
@@ -250,9 +252,9 @@ func parseNumbers(data []byte) (topic, n int, err error) {
 	if dot < 0 {
 		return 0, 0, errors.New("not two numbers")
 	}
-	topic, err = number(data[:dot])
+	topic, err = response.Number(data[:dot])
 	if err == nil {
-		n, err = number(data[dot+1:])
+		n, err = response.Number(data[dot+1:])
 	}
 	return topic, n, err
 }

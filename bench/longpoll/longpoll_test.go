@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -137,37 +136,6 @@ func TestParseOptions(t *testing.T) {
 	}
 }
 
-func TestParseResponse(t *testing.T) {
-	const whole = "HTTP/1.1 200 OK\r\nServer: x\r\ncontent-length: 2\r\n\r\nok"
-	for n := range whole {
-		if _, size, err := parseResponse([]byte(whole[:n])); size != 0 || err != nil {
-			t.Fatalf("%q: %d, %v", whole[:n], size, err)
-		}
-	}
-	for _, c := range []struct {
-		text    string
-		status  int
-		content string
-		closing bool
-		size    int
-	}{
-		{whole, 200, "ok", false, len(whole)},
-		{whole + "HTTP", 200, "ok", false, len(whole)},
-		{"HTTP/1.1 204 No Content\r\n\r\n", 204, "", false, 27},
-		{"HTTP/1.0 503 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", 503, "", true, 57},
-	} {
-		r, size, err := parseResponse([]byte(c.text))
-		if err != nil || r.status != c.status || string(r.content) != c.content || r.closing != c.closing || size != c.size {
-			t.Errorf("%q: %+v, %d, %v", c.text, r, size, err)
-		}
-	}
-	for _, text := range []string{"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "hello\r\n\r\n", "HTTP/1.1 200\r\nContent-Length: -1\r\n\r\n", strings.Repeat("x", 9000)} {
-		if _, _, err := parseResponse([]byte(text)); err == nil {
-			t.Errorf("%.40q: no error", text)
-		}
-	}
-}
-
 func TestParseMessage(t *testing.T) {
 	for text, want := range map[string]message{
 		`{"id":12,"data":"news"}`:                         {12, []byte("news")},
@@ -258,28 +226,6 @@ func TestRoomFor(t *testing.T) {
 	}
 }
 
-func TestDocument(t *testing.T) {
-	const text = "text\n" + tablesBegin + "old\n" + tablesEnd + "more\n"
-	d, err := cutDocument(text)
-	if want := "text\n" + tablesBegin + "\nnew\n\n" + tablesEnd + "more\n"; err != nil || d.with("\nnew\n") != want {
-		t.Errorf("%q, %v", d.with("new"), err)
-	}
-	if _, err := cutDocument("text\n" + tablesBegin); err == nil {
-		t.Error("no error")
-	}
-	name := filepath.Join(t.TempDir(), "docs.md")
-	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := writeReport(name, machine.Machine{CPU: "a CPU"}, &results{}); err != nil {
-		t.Fatal(err)
-	}
-	if got, _ := os.ReadFile(name); !strings.Contains(string(got), "a CPU") || strings.Contains(string(got), "old") {
-		t.Errorf("%s", got)
-	}
-}
-
-// TestPlot: the picture is well-formed, shows what was measured, and nothing else.
 func TestPlot(t *testing.T) {
 	picture := plot([]*point{
 		{server: "weir", waiters: 1000, bytes: []float64{300}, wakes: []float64{4}},

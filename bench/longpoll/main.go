@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/weirhttp/weir/bench/internal/machine"
@@ -57,7 +58,9 @@ func run(args []string) int {
 	results := measureAll(ctx, o, rows)
 	report(os.Stdout, where, results, o.markdown)
 	if o.into != "" {
-		if err := writeReport(o.into, where, results); err != nil {
+		var tables strings.Builder
+		report(&tables, where, results, true)
+		if err := marks.Write(o.into, tables.String()); err != nil {
 			return tell(err, exitFailed)
 		}
 	}

@@ -7,7 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/weirhttp/weir/bench/internal/document"
 )
+
+// marks are the lines of a document between which the tables are.
+var marks = document.MarksOf("bench-longpoll")
 
 type options struct {
 	weir     string // a binary, "" to build it
@@ -59,7 +64,7 @@ func parseOptions(args []string) (*options, error) {
 		return nil, err
 	}
 	if o.into != "" { // a typing error is to be told before the figures are there
-		if _, err := readDocument(o.into); err != nil {
+		if _, err := marks.Read(o.into); err != nil {
 			return nil, err
 		}
 	}

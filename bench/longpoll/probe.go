@@ -8,6 +8,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/response"
 )
 
 const (
@@ -122,16 +124,16 @@ func (p *probe) exchange() (err error) {
 			return errors.New("closed by the server")
 		}
 		n += m
-		r, size, err := parseResponse(p.buffer[:n])
+		r, size, err := response.Parse(p.buffer[:n])
 		switch {
 		case err != nil:
 			return err
 		case size == 0:
 			continue
-		case r.status != 200 || size != n || !bytes.Equal(r.content, []byte(probeContent)):
-			return fmt.Errorf("answered with %d %.40q", r.status, r.content)
+		case r.Status != 200 || size != n || !bytes.Equal(r.Content, []byte(probeContent)):
+			return fmt.Errorf("answered with %d %.40q", r.Status, r.Content)
 		}
-		if r.closing {
+		if r.Closing {
 			p.disconnect()
 		}
 		return nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"syscall"
+
+	"github.com/weirhttp/weir/bench/internal/response"
 )
 
 // A publisher publishes on one keep-alive connection, without waiting for answers in between. The crowd's goroutine
@@ -65,7 +67,7 @@ func (p *publisher) publish(n, topic int, data []byte) {
 	p.out = append(p.out, path...)
 	p.out = append(p.out, " HTTP/1.1\r\nHost: longpoll\r\nContent-Length: "...)
 	p.out = strconv.AppendInt(p.out, int64(len(p.body)), 10)
-	p.out = append(p.out, headEnd...)
+	p.out = append(p.out, "\r\n\r\n"...)
 	p.out = append(p.out, p.body...)
 	p.pending = append(p.pending, n)
 }
@@ -133,7 +135,7 @@ func (p *publisher) ended() error {
 func (p *publisher) answers() error {
 	whole := p.in
 	for len(whole) > 0 {
-		r, size, err := parseResponse(whole)
+		r, size, err := response.Parse(whole)
 		if err != nil {
 			return fmt.Errorf("publishing: %w", err)
 		}
@@ -149,12 +151,12 @@ func (p *publisher) answers() error {
 	return nil
 }
 
-func (p *publisher) answer(r response) error {
+func (p *publisher) answer(r response.Response) error {
 	if p.unanswered() == 0 {
-		return fmt.Errorf("an answer with %d to no request", r.status)
+		return fmt.Errorf("an answer with %d to no request", r.Status)
 	}
-	if r.status != 200 {
-		return fmt.Errorf("answered with %d %.80q", r.status, r.content)
+	if r.Status != 200 {
+		return fmt.Errorf("answered with %d %.80q", r.Status, r.Content)
 	}
 	n := p.pending[p.first]
 	if p.first++; p.first == len(p.pending) {
@@ -163,11 +165,11 @@ func (p *publisher) answer(r response) error {
 	if p.grip {
 		return p.answered(n, uint64(n), -1)
 	}
-	id, err := member(r.content, `"id"`)
+	id, err := member(r.Content, `"id"`)
 	if err != nil {
 		return err
 	}
-	reached, err := member(r.content, `"reached"`)
+	reached, err := member(r.Content, `"reached"`)
 	if err != nil {
 		return err
 	}

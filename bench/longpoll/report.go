@@ -5,9 +5,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/weirhttp/weir/bench/internal/machine"
+	"github.com/weirhttp/weir/bench/internal/table"
 )
 
 // report prints a line for each figure with its bar, the comparison, the series, and what failed.
@@ -19,7 +19,7 @@ func report(w io.Writer, where machine.Machine, r *results, markdown bool) {
 		for _, l := range r.lines {
 			lines = append(lines, l.cells(r.scaled))
 		}
-		table(w, []string{"case", "bar", "median", "worst", "values", ""}, lines, markdown)
+		table.Write(w, []string{"case", "bar", "median", "worst", "values", ""}, lines, markdown)
 	}
 	if len(r.series) > 0 {
 		r.comparison(w, markdown)
@@ -75,7 +75,7 @@ func (r *results) comparison(w io.Writer, markdown bool) {
 		}
 	}
 	fmt.Fprintf(w, "\nOne publish to %s waiters:\n\n", thousands(compared))
-	table(w, []string{"server", "memory for each waiter", "until all are woken", "worst", "messages"}, lines, markdown)
+	table.Write(w, []string{"server", "memory for each waiter", "until all are woken", "worst", "messages"}, lines, markdown)
 }
 
 func (r *results) seriesTable(w io.Writer, markdown bool) {
@@ -86,7 +86,7 @@ func (r *results) seriesTable(w io.Writer, markdown bool) {
 		}
 	}
 	fmt.Fprintf(w, "\nOver the number of waiters:\n\n")
-	table(w, []string{"server", "waiters", "memory for each waiter", "until all are woken", "worst", "messages"}, lines, markdown)
+	table.Write(w, []string{"server", "waiters", "memory for each waiter", "until all are woken", "worst", "messages"}, lines, markdown)
 }
 
 func (p *point) cells() []string {
@@ -101,19 +101,4 @@ func (p *point) cells() []string {
 		return []string{"-", "-", "-", messages}
 	}
 	return []string{bytesEach(median(p.bytes)), milliseconds(median(p.wakes)), milliseconds(slices.Max(p.wakes)), messages}
-}
-
-func table(w io.Writer, heads []string, lines [][]string, markdown bool) {
-	if markdown {
-		fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat(" --- |", len(heads)))
-		for _, line := range lines {
-			fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | "))
-		}
-		return
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, line := range append([][]string{heads}, lines...) {
-		fmt.Fprintln(t, strings.Join(line, "\t"))
-	}
-	_ = t.Flush() // to standard output, like the rest
 }

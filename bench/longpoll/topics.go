@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/histogram"
+	"github.com/weirhttp/weir/bench/internal/response"
 )
 
 const (
@@ -125,13 +126,13 @@ func (t *ticker) handle(most time.Duration) error {
 }
 
 // receive checks that the message is the next one, and polls for the one after it.
-func (t *ticker) receive(i int, r response) error {
+func (t *ticker) receive(i int, r response.Response) error {
 	m, err := t.received(i, r)
 	if err != nil {
 		return err
 	}
 	k := &t.clients[i]
-	if n, err := number(m.data); err != nil || n != k.next {
+	if n, err := response.Number(m.data); err != nil || n != k.next {
 		return fmt.Errorf("topic %d: received message %q after %d, %d must be next", k.topic, m.data, k.next-t.plan.Topics, k.next)
 	}
 	if due := t.due(k.next); due.Sub(t.began) >= t.warm {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/histogram"
+	"github.com/weirhttp/weir/bench/internal/response"
 )
 
 // wakeWithin bounds how long a message may take to reach all.
@@ -80,7 +81,7 @@ func (w *waker) wake(from time.Time) (result wakeResult, err error) {
 		latencies histogram.Histogram
 		id        uint64
 	)
-	receive := func(i int, r response) error {
+	receive := func(i int, r response.Response) error {
 		m, err := w.received(i, r)
 		if err != nil {
 			return err
@@ -135,11 +136,11 @@ func (w *waker) settle() error {
 // nothingArrived is an error when a client has had an answer, or has been closed, while it waited.
 func (w *waker) nothingArrived() error {
 	for {
-		n, err := w.handle(0, func(i int, r response) error {
+		n, err := w.handle(0, func(i int, r response.Response) error {
 			if again, err := w.retry(i, r); again {
 				return err
 			}
-			return fmt.Errorf("a poll is answered with %d %.60q before anything was published", r.status, r.content)
+			return fmt.Errorf("a poll is answered with %d %.60q before anything was published", r.Status, r.Content)
 		})
 		if n == 0 || err != nil {
 			return err
@@ -149,7 +150,7 @@ func (w *waker) nothingArrived() error {
 
 // handle has receive take the answers that have arrived, waiting for some at most so long, and tells how many sockets
 // something has happened to.
-func (w *waker) handle(most time.Duration, receive func(i int, r response) error) (int, error) {
+func (w *waker) handle(most time.Duration, receive func(i int, r response.Response) error) (int, error) {
 	events, err := w.poller.wait(most)
 	if err != nil {
 		return 0, err

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // clockTick is the unit of times in /proc/PID/stat: USER_HZ, which is 100 on
@@ -23,6 +25,16 @@ func CPUTime(pid int) (time.Duration, error) {
 		return 0, err
 	}
 	return parseStat(stat)
+}
+
+// CPUClock is the same to the nanosecond. It is the clock that clock_getcpuclockid(3) names.
+func CPUClock(pid int) (time.Duration, error) {
+	const scheduled = 2 // CPUCLOCK_SCHED: what the scheduler has counted
+	var taken unix.Timespec
+	if err := unix.ClockGettime(int32(^pid)<<3|scheduled, &taken); err != nil {
+		return 0, fmt.Errorf("CPU clock of process %d: %w", pid, err)
+	}
+	return time.Duration(taken.Nano()), nil
 }
 
 // parseStat adds utime and stime, fields 14 and 15 of proc_pid_stat(5). Field

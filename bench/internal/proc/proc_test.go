@@ -47,6 +47,12 @@ func TestOwnProcess(t *testing.T) {
 	if _, err := CPUTime(os.Getpid()); err != nil {
 		t.Error(err)
 	}
+	began, err := CPUClock(os.Getpid())
+	for end := time.Now().Add(5 * time.Millisecond); time.Now().Before(end); {
+	}
+	if now, err2 := CPUClock(os.Getpid()); err != nil || err2 != nil || now <= began {
+		t.Errorf("CPU clock: %v, %v; %v, %v", began, err, now, err2)
+	}
 	rss, err := ResidentBytes(os.Getpid())
 	if err != nil || rss < 1<<20 {
 		t.Errorf("resident: %d, %v", rss, err)

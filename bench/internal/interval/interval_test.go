@@ -1,4 +1,4 @@
-package main
+package interval
 
 import (
 	"math"
@@ -17,16 +17,16 @@ func TestTQuantile(t *testing.T) {
 	}
 }
 
-// TestRatioInterval: a case worked out by hand. The logarithms are ln 1.1,
+// TestOfRatio: a case worked out by hand. The logarithms are ln 1.1,
 // ln 1, ln 1.1, ln 1: mean 0.0476551, standard deviation 0.0550274.
-func TestRatioInterval(t *testing.T) {
-	got, err := ratioInterval([]float64{1.1, 2, 3.3, 4}, []float64{1, 2, 3, 4})
+func TestOfRatio(t *testing.T) {
+	got, err := OfRatio([]float64{1.1, 2, 3.3, 4}, []float64{1, 2, 3, 4})
 	if err != nil {
 		t.Fatal(err)
 	}
 	half := 3.182446 * 0.0550274 / 2
-	want := interval{math.Exp(0.0476551), math.Exp(0.0476551 - half), math.Exp(0.0476551 + half)}
-	for _, pair := range [][2]float64{{got.ratio, want.ratio}, {got.low, want.low}, {got.high, want.high}} {
+	want := Interval{math.Exp(0.0476551), math.Exp(0.0476551 - half), math.Exp(0.0476551 + half)}
+	for _, pair := range [][2]float64{{got.Ratio, want.Ratio}, {got.Low, want.Low}, {got.High, want.High}} {
 		if math.Abs(pair[0]-pair[1]) > 1e-5 {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
@@ -40,13 +40,13 @@ func TestPairing(t *testing.T) {
 	for i := range b {
 		a[i] = 1.02 * b[i]
 	}
-	got, err := ratioInterval(a, b)
-	if err != nil || math.Abs(got.low-1.02) > 1e-9 || math.Abs(got.high-1.02) > 1e-9 {
+	got, err := OfRatio(a, b)
+	if err != nil || math.Abs(got.Low-1.02) > 1e-9 || math.Abs(got.High-1.02) > 1e-9 {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	inverse, _ := ratioInterval(b, a)
-	if math.Abs(inverse.ratio*got.ratio-1) > 1e-9 {
-		t.Errorf("B to A is %v, A to B is %v", inverse.ratio, got.ratio)
+	inverse, _ := OfRatio(b, a)
+	if math.Abs(inverse.Ratio*got.Ratio-1) > 1e-9 {
+		t.Errorf("B to A is %v, A to B is %v", inverse.Ratio, got.Ratio)
 	}
 }
 
@@ -59,7 +59,7 @@ func TestNoInterval(t *testing.T) {
 		{[]float64{1, 1}, []float64{1, -1}},
 		{[]float64{1, math.NaN()}, []float64{1, 1}},
 	} {
-		if got, err := ratioInterval(c.a, c.b); err == nil {
+		if got, err := OfRatio(c.a, c.b); err == nil {
 			t.Errorf("%v, %v: got %+v, want an error", c.a, c.b, got)
 		}
 	}
@@ -78,11 +78,11 @@ func TestCoverage(t *testing.T) {
 			a[i] = truth * both * math.Exp(0.02*random.NormFloat64())
 			b[i] = both * math.Exp(0.02*random.NormFloat64())
 		}
-		got, err := ratioInterval(a, b)
+		got, err := OfRatio(a, b)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.low <= truth && truth <= got.high {
+		if got.Low <= truth && truth <= got.High {
 			held++
 		}
 	}

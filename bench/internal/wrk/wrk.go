@@ -1,4 +1,5 @@
-package main
+// Package wrk reads what the load generator wrk prints.
+package wrk
 
 import (
 	"bufio"
@@ -9,10 +10,19 @@ import (
 	"time"
 )
 
-// parseWrk reads wrk's report. Its error lines are there only when something
+// A Result is what wrk saw.
+type Result struct {
+	Requests  int64
+	PerSecond float64
+	P50       time.Duration
+	P99       time.Duration
+	Problems  []string // anything that makes the run worthless
+}
+
+// Parse reads wrk's report with --latency. Its error lines are there only when something
 // went wrong, and become problems. What it must find and does not is an error.
-func parseWrk(report string) (*loadResult, error) {
-	r := &loadResult{Requests: -1, PerSecond: -1, P50: -1, P99: -1}
+func Parse(report string) (*Result, error) {
+	r := &Result{Requests: -1, PerSecond: -1, P50: -1, P99: -1}
 	lines := bufio.NewScanner(strings.NewReader(report))
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
@@ -20,9 +30,9 @@ func parseWrk(report string) (*loadResult, error) {
 		var err error
 		switch {
 		case strings.HasPrefix(line, "50%") && len(fields) == 2:
-			r.P50, err = parseWrkTime(fields[1])
+			r.P50, err = parseTime(fields[1])
 		case strings.HasPrefix(line, "99%") && len(fields) == 2:
-			r.P99, err = parseWrkTime(fields[1])
+			r.P99, err = parseTime(fields[1])
 		case strings.Contains(line, " requests in "):
 			r.Requests, err = strconv.ParseInt(fields[0], 10, 64)
 		case strings.HasPrefix(line, "Requests/sec:") && len(fields) == 2:
@@ -45,8 +55,8 @@ func parseWrk(report string) (*loadResult, error) {
 	return r, nil
 }
 
-// wrkUnits are those in which wrk writes times, longer suffixes first.
-var wrkUnits = []struct {
+// units are those in which wrk writes times, longer suffixes first.
+var units = []struct {
 	suffix string
 	unit   time.Duration
 }{
@@ -57,8 +67,8 @@ var wrkUnits = []struct {
 	{"h", time.Hour},
 }
 
-func parseWrkTime(s string) (time.Duration, error) {
-	for _, u := range wrkUnits {
+func parseTime(s string) (time.Duration, error) {
+	for _, u := range units {
 		if number, found := strings.CutSuffix(s, u.suffix); found {
 			n, err := strconv.ParseFloat(number, 64)
 			return time.Duration(n*float64(u.unit) + 0.5), err

@@ -1,35 +1,36 @@
-package main
+// Package interval tells how sure a ratio of measured figures is.
+package interval
 
 import (
 	"errors"
 	"math"
 )
 
-// An interval is a ratio with the bounds between which it lies with 95 %
+// An Interval is a ratio with the bounds between which it lies with 95 %
 // confidence.
-type interval struct {
-	ratio, low, high float64
+type Interval struct {
+	Ratio, Low, High float64
 }
 
 const confidence = 0.95
 
-// ratioInterval is the geometric mean of a[i]/b[i], with Student's t interval
+// OfRatio is the geometric mean of a[i]/b[i], with Student's t interval
 // of the mean of their logarithms. Figures are paired by their index, so that
 // what a minute of the machine does to both cancels out, and are taken as
 // logarithms, so that A to B and B to A say the same.
-func ratioInterval(a, b []float64) (interval, error) {
+func OfRatio(a, b []float64) (Interval, error) {
 	n := len(a)
 	if n != len(b) {
-		return interval{}, errors.New("the figures are not in pairs")
+		return Interval{}, errors.New("the figures are not in pairs")
 	}
 	if n < 2 {
-		return interval{}, errors.New("an interval needs two pairs or more")
+		return Interval{}, errors.New("an interval needs two pairs or more")
 	}
 	logs := make([]float64, n)
 	mean := 0.0
 	for i := range logs {
 		if !(a[i] > 0 && b[i] > 0) {
-			return interval{}, errors.New("a figure is not positive: the runs were too short")
+			return Interval{}, errors.New("a figure is not positive: the runs were too short")
 		}
 		logs[i] = math.Log(a[i] / b[i])
 		mean += logs[i] / float64(n)
@@ -40,7 +41,7 @@ func ratioInterval(a, b []float64) (interval, error) {
 	}
 	standardError := math.Sqrt(squares / float64(n-1) / float64(n))
 	half := tQuantile(n-1) * standardError
-	return interval{math.Exp(mean), math.Exp(mean - half), math.Exp(mean + half)}, nil
+	return Interval{math.Exp(mean), math.Exp(mean - half), math.Exp(mean + half)}, nil
 }
 
 // tQuantile is the t for which Student's distribution has the confidence

@@ -1,4 +1,4 @@
-package main
+package wrk
 
 import (
 	"os"
@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-func TestParseWrk(t *testing.T) {
+func TestParse(t *testing.T) {
 	const us, ms = time.Microsecond, time.Millisecond
 	cases := []struct {
 		file string
-		want loadResult
+		want Result
 	}{
-		{"good", loadResult{Requests: 106957, PerSecond: 106452.95, P50: 401 * us, P99: 5370 * us}},
-		{"pipelined", loadResult{Requests: 1439456, PerSecond: 1377032.37, P50: 1270 * us, P99: 7140 * us}},
-		{"seconds", loadResult{Requests: 8, PerSecond: 2.65, P50: 1200 * ms, P99: 1200 * ms}},
-		{"not-found", loadResult{Requests: 80545, PerSecond: 73226.59, P50: 90 * us, P99: 1010 * us,
+		{"good", Result{Requests: 106957, PerSecond: 106452.95, P50: 401 * us, P99: 5370 * us}},
+		{"pipelined", Result{Requests: 1439456, PerSecond: 1377032.37, P50: 1270 * us, P99: 7140 * us}},
+		{"seconds", Result{Requests: 8, PerSecond: 2.65, P50: 1200 * ms, P99: 1200 * ms}},
+		{"not-found", Result{Requests: 80545, PerSecond: 73226.59, P50: 90 * us, P99: 1010 * us,
 			Problems: []string{"Non-2xx or 3xx responses: 80545"}}},
-		{"both-errors", loadResult{Requests: 46120, PerSecond: 41818.24, P50: 148 * us, P99: 3680 * us,
+		{"both-errors", Result{Requests: 46120, PerSecond: 41818.24, P50: 148 * us, P99: 3680 * us,
 			Problems: []string{"Socket errors: connect 0, read 941, write 0, timeout 0", "Non-2xx or 3xx responses: 476"}}},
-		{"no-answers", loadResult{
+		{"no-answers", Result{
 			Problems: []string{"Socket errors: connect 0, read 14746, write 0, timeout 0", "no request was answered"}}},
 	}
 	for _, c := range cases {
 		t.Run(c.file, func(t *testing.T) {
-			report, err := os.ReadFile(filepath.Join("testdata", "wrk", c.file+".txt"))
+			report, err := os.ReadFile(filepath.Join("testdata", c.file+".txt"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := parseWrk(string(report))
+			got, err := Parse(string(report))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -42,7 +42,7 @@ func TestParseWrk(t *testing.T) {
 	}
 }
 
-func TestParseWrkRefuses(t *testing.T) {
+func TestParseRefuses(t *testing.T) {
 	cases := map[string]string{
 		"nothing":         "",
 		"no totals":       "     50%  148.00us\n     99%    3.68ms\n",
@@ -51,14 +51,14 @@ func TestParseWrkRefuses(t *testing.T) {
 	}
 	for name, report := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got, err := parseWrk(report); err == nil {
+			if got, err := Parse(report); err == nil {
 				t.Errorf("parsed as %+v", *got)
 			}
 		})
 	}
 }
 
-func TestParseWrkTime(t *testing.T) {
+func TestParseTime(t *testing.T) {
 	cases := map[string]time.Duration{
 		"0.00us":   0,
 		"148.00us": 148 * time.Microsecond,
@@ -68,12 +68,12 @@ func TestParseWrkTime(t *testing.T) {
 		"2.00h":    2 * time.Hour,
 	}
 	for text, want := range cases {
-		if got, err := parseWrkTime(text); err != nil || got != want {
+		if got, err := parseTime(text); err != nil || got != want {
 			t.Errorf("%s: got %v, %v; want %v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"", "12", "-nan%", "xus"} {
-		if got, err := parseWrkTime(text); err == nil {
+		if got, err := parseTime(text); err == nil {
 			t.Errorf("%q: got %v, want an error", text, got)
 		}
 	}

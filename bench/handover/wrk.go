@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/weirhttp/weir/bench/internal/wrk"
+)
+
+// A load is what wrk does.
+type load struct {
+	title       string
+	connections int
+	pipelined   bool
+}
+
+// wrk runs wrk for a time. Statuses other than 2xx, and errors of sockets, are an error; content is verified before and
+// after, which wrk does not do.
+func (m *measurer) wrk(s *server, l load, length time.Duration) (*wrk.Result, error) {
+	if err := verify(s.addr); err != nil {
+		return nil, err
+	}
+	args := []string{"-t2", fmt.Sprintf("-c%d", l.connections), fmt.Sprintf("-d%.0fs", length.Seconds()), "--latency"}
+	if l.pipelined {
+		args = append(args, "-s", filepath.Join(m.o.dir, "pipeline.lua"))
+	}
+	cmd := exec.CommandContext(m.ctx, m.o.wrk, append(args, "http://"+s.addr+plaintext)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if ended := s.alive(); ended != nil {
+		return nil, ended // the cause of whatever wrk says
+	}
+	if err != nil {
+		return nil, fmt.Errorf("wrk: %w: %.200s", err, out)
+	}
+	result, err := wrk.Parse(string(out))
+	if err != nil {
+		return nil, err
+	}
+	if len(result.Problems) > 0 {
+		return nil, errors.New("wrk: " + strings.Join(result.Problems, "; "))
+	}
+	return result, verify(s.addr)
+}
