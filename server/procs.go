@@ -13,7 +13,7 @@ type procs struct {
 	base, spare int
 
 	mu     sync.Mutex
-	calls  int       // that blocked since began
+	calls  int       // that have blocked since began
 	began  time.Time // of the second in which calls are counted
 	last   time.Time // when one blocked
 	raised bool
@@ -26,7 +26,7 @@ const (
 	quietTime = 10 * time.Second
 )
 
-// blocked notes a call that blocks. Any goroutine may call it.
+// blocked notes a call that has blocked for long. Any goroutine may call it.
 func (p *procs) blocked() {
 	now := time.Now()
 	p.mu.Lock()

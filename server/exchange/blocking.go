@@ -8,7 +8,7 @@ import (
 
 // RunBlocking calls application on a goroutine, with a detached environ.
 func (x *Exchange) RunBlocking(application app.Application) {
-	if x.host.blocks() > int64(x.host.MaxBlocking) {
+	if x.host.blocking.Add(1) > int64(x.host.MaxBlocking) {
 		x.host.blocking.Add(-1)
 		x.refuse()
 		return
@@ -22,14 +22,6 @@ func (x *Exchange) RunBlocking(application app.Application) {
 		x.run(application)
 		x.watch.learn()
 	}()
-}
-
-// blocks counts a call that blocks, and tells how many do.
-func (c *Config) blocks() int64 {
-	if c.Blocked != nil {
-		c.Blocked()
-	}
-	return c.blocking.Add(1)
 }
 
 // refuse answers that there are enough blocking calls.

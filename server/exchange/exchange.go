@@ -29,7 +29,7 @@ type Config struct {
 	// MaxBlocking is the number of applications that may run on goroutines at a time; more are
 	// answered with 503.
 	MaxBlocking int
-	// Blocked is told of each call that has lost its loop, or runs on a goroutine; nil: nobody is. Any goroutine calls it.
+	// Blocked is told of each call that has blocked for longer than 10 ms, after it has; nil: nobody is. Any goroutine calls it.
 	Blocked func()
 	// Paths is what was learned of paths whose applications block.
 	Paths    Paths

@@ -12,7 +12,7 @@ type watch struct {
 	call    uint64 // of Loop.Enter; 0: none runs, or it is not watched
 	taken   bool   // the loop was taken over in a call of this exchange; written under the loop's lock
 	entry   *Path  // what is known of the path; nil: nothing
-	entered int64  // on a goroutine: when the call began, in nanoseconds since origin
+	entered int64  // when the call began, on a goroutine, or was taken over; in nanoseconds since origin
 	slow    bool   // one took longer than a loop would have let it
 }
 
@@ -20,6 +20,9 @@ var origin = time.Now()
 
 // slowCall is how long a call may take on a goroutine without being one that blocks. A loop lets one run for about as long.
 const slowCall = time.Millisecond
+
+// longCall is how long a call blocks that matters to who schedules: the system may take a thread off its core for nearly as long.
+const longCall = 10 * time.Millisecond
 
 // enter begins a call into application code.
 func (x *Exchange) enter() {
@@ -29,7 +32,7 @@ func (x *Exchange) enter() {
 			return // a Response is sent, maybe in the middle of the wheel's turn
 		}
 		w.call = x.host.loop.Enter(x)
-	} else if w.entry != nil {
+	} else {
 		w.entered = int64(time.Since(origin))
 	}
 }
@@ -39,10 +42,17 @@ func (x *Exchange) leave() {
 	w := &x.watch
 	if call := w.call; call != 0 {
 		w.call = 0
-		x.host.loop.Leave(call)
-	} else if w.entered != 0 {
-		w.slow = w.slow || time.Since(origin) > time.Duration(w.entered)+slowCall
+		if x.host.loop.Leave(call) {
+			return
+		}
+	}
+	if w.entered != 0 {
+		took := time.Since(origin) - time.Duration(w.entered)
 		w.entered = 0
+		w.slow = w.slow || took > slowCall
+		if x.host.Blocked != nil && took > longCall {
+			x.host.Blocked()
+		}
 	}
 }
 
@@ -68,8 +78,8 @@ func (x *Exchange) TakenOver() {
 	x.mail = newMailbox(x)
 	wire := x.wire
 	x.wire = x.mail
-	w.taken = true
-	x.host.blocks()
+	w.taken, w.entered = true, int64(time.Since(origin))
+	x.host.blocking.Add(1)
 	if path := wire.TakenOver(); path != nil {
 		w.entry = x.host.Paths.add(path)
 	}
