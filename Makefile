@@ -1,6 +1,7 @@
 # make run     build bin/weir and serve the demo on 127.0.0.1:8000
 # make build   build bin/weir
 # make test    every test
+# make test-go   the tests that need no Python
 # make race    every test under the race detector, with invariants checked after each event
 # make fuzz    each fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
@@ -20,7 +21,7 @@ LONGPOLLFLAGS ?=
 HANDOVERFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test race fuzz lint browser cross bench bench-compare bench-longpoll bench-handover abuse clean
+.PHONY: run build test test-go race fuzz lint browser cross bench bench-compare bench-longpoll bench-handover abuse clean
 
 run: build
 	bin/weir demo
@@ -28,10 +29,16 @@ run: build
 build:
 	$(GO) build -o bin/weir ./cmd/weir
 
-# -count=1: tests that build bin/weir are not to be taken from the cache.
+# -count=1: tests that build bin/weir are not to be taken from the cache. What Python needs, .ci/python installs.
 test:
+	.ci/python
 	cd bench && $(GO) test ./...
+	/usr/bin/python3 python/worker_test.py
 	$(GO) test -count=1 ./...
+
+test-go:
+	cd bench && $(GO) test ./...
+	$(GO) test -count=1 -skip '^TestRun' $$($(GO) list ./... | grep -v /python)
 
 race:
 	$(GO) test -count=1 -race -tags invariants ./...

@@ -23,7 +23,7 @@ type limitFlags struct {
 	KeepAlive      time.Duration `default:"75s" help:"Time that a connection may be without a request, 0 for any."`
 	WriteTimeout   time.Duration `default:"60s" help:"Time in which a client must take some of its answer, 0 for any."`
 
-	MaxRequests              int `default:"0" placeholder:"N" help:"Requests on one connection, 0 for any number."`
+	MaxRequestsPerConnection int `default:"0" placeholder:"N" help:"Requests on one connection, 0 for any number."`
 	MaxConnections           int `default:"0" placeholder:"N" help:"Open connections (default: RLIMIT_NOFILE less 256). Accepting pauses at that number."`
 	MaxConnectionsPerAddress int `default:"0" placeholder:"N" help:"Open connections of one client address, 0 for any number; 503 beyond it."`
 	MaxBlocking              int `default:"5000" placeholder:"N" help:"Applications that may block at a time; 503 beyond it (default: ${default})."`
@@ -47,7 +47,7 @@ func (f *limitFlags) apply(c *server.Config) error {
 		{"content-grace", int64(f.ContentGrace), 0},
 		{"keep-alive", int64(f.KeepAlive), 0},
 		{"write-timeout", int64(f.WriteTimeout), 0},
-		{"max-requests", int64(f.MaxRequests), 0},
+		{"max-requests-per-connection", int64(f.MaxRequestsPerConnection), 0},
 		{"max-connections", int64(f.MaxConnections), 0},
 		{"max-connections-per-address", int64(f.MaxConnectionsPerAddress), 0},
 		{"max-blocking", int64(f.MaxBlocking), 1},
@@ -69,7 +69,7 @@ func (f *limitFlags) apply(c *server.Config) error {
 	c.ContentGrace = noLimit(f.ContentGrace)
 	c.IdleTimeout = noLimit(f.KeepAlive)
 	c.WriteTimeout = noLimit(f.WriteTimeout)
-	c.MaxRequests = f.MaxRequests
+	c.MaxRequests = f.MaxRequestsPerConnection
 	c.MaxConnections = f.MaxConnections
 	c.MaxPerAddress = f.MaxConnectionsPerAddress
 	c.MaxBlocking = f.MaxBlocking

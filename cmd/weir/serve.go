@@ -30,7 +30,7 @@ type serveFlags struct {
 	SocketMode      string        `placeholder:"OCTAL" help:"Permission bits of Unix sockets, such as 660."`
 	Umask           string        `placeholder:"OCTAL" help:"Permission bits that files and Unix sockets of the server do not get, such as 027 (default: as inherited)."`
 	ServerHeader    string        `default:"weir" placeholder:"TEXT" help:"Value of the Server header; empty drops it (default: ${default})."`
-	AccessLog       string        `placeholder:"FILE" help:"Append a line for each request to FILE; - is standard output. Off by default."`
+	AccessLog       string        `placeholder:"FILE" aliases:"access-logfile" help:"Append a line for each request to FILE; - is standard output. Off by default."`
 	AccessLogFormat string        `enum:"common,combined" default:"${accessLogFormat}" help:"Form of these lines: common or combined."`
 	GracefulTimeout time.Duration `default:"30s" help:"How long running requests are waited for at SIGTERM."`
 	Inline          bool          `help:"The application never blocks: do not watch its calls."`
@@ -55,10 +55,11 @@ func (f *serveFlags) serve(what string, application app.Application, holders ...
 		defer accessLog.Close()
 		config.AccessLog = accessLog
 	}
-	cpus := setMaxProcs(slog.Default())
+	setGC()
+	cpus := setMaxProcs()
 	config.Loops = cmp.Or(config.Loops, cpus)
 	if !config.Inline {
-		addSpareProcs(cpus)
+		config.SpareProcs = spareProcs(cpus)
 	}
 	s, err := server.New(config)
 	var wrong *loop.AddressError

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/weirhttp/weir/hub"
+	"github.com/weirhttp/weir/python"
+	"github.com/weirhttp/weir/server"
+)
+
+// runCommand serves a Python WSGI application. SIGHUP has its workers replaced.
+type runCommand struct {
+	App string `arg:"" name:"module:callable" help:"The application: module:callable, module (then its \"application\"), or module:factory()."`
+
+	Workers           int      `short:"w" placeholder:"N" help:"Number of worker processes (default: WEB_CONCURRENCY, or the number of CPUs that may be used)."`
+	WorkerClass       string   `short:"k" default:"sync" placeholder:"CLASS" help:"How workers call the application: sync, threads or gevent (default: ${default}; gthread is another name of threads)."`
+	Threads           int      `placeholder:"N" help:"Calls at a time in each worker of the class threads; above 1 it chooses that class."`
+	WorkerConnections int      `default:"1000" placeholder:"N" help:"Calls at a time in each worker of the class gevent (default: ${default})."`
+	Python            string   `placeholder:"PATH" help:"Python interpreter (default: that of --virtualenv, of VIRTUAL_ENV, of .venv, or python3)."`
+	Virtualenv        string   `placeholder:"DIR" help:"Virtualenv whose interpreter is used."`
+	Chdir             string   `placeholder:"DIR" help:"Directory to work in."`
+	Pythonpath        string   `placeholder:"DIRS" help:"Directories, separated by commas, in front of sys.path."`
+	Env               []string `short:"e" placeholder:"NAME=VALUE" sep:"none" help:"Variable for the environment of the application. Repeatable."`
+	Preload           bool     `help:"Import the application once, and fork the workers."`
+
+	Timeout           time.Duration `short:"t" default:"30s" help:"How long a call may go on without a sign of life, 0 for any; then 504, and its worker is killed."`
+	MaxRequests       int           `default:"0" placeholder:"N" help:"Requests after which a worker is replaced, 0 for any number."`
+	MaxRequestsJitter int           `default:"0" placeholder:"N" help:"Up to how many more each worker may take."`
+	MaxWorkerRSS      int64         `name:"max-worker-rss" default:"0" placeholder:"MIB" help:"Resident memory above which a worker is replaced, 0 for any."`
+	Queue             int           `default:"8192" placeholder:"N" help:"Requests that may wait for a worker; 503 beyond it (default: ${default})."`
+	QueueTimeout      time.Duration `default:"10s" help:"How long they may wait, 0 for any; then 503."`
+	BodyBuffer        int           `default:"262144" placeholder:"OCTETS" help:"Content of a request that is kept in memory; longer content waits in a file until it is whole (default: ${default})."`
+	StreamBodies      bool          `help:"Hand request content over as it comes. A slow client keeps a worker then."`
+	RetryIdempotent   bool          `help:"Have GET and HEAD answered by another worker when theirs has died and nothing was sent."`
+
+	serveFlags
+}
+
+func (r *runCommand) Run() error {
+	if _, err := r.serveFlags.config(); err != nil { // before anything is started
+		return err
+	}
+	topics := hub.New(hub.Options{})
+	options, err := r.options(topics)
+	if err != nil {
+		return err
+	}
+	warnOfGunicornConfig(r.Chdir)
+	supervisor, err := python.New(options)
+	if err != nil {
+		return startFailed(err)
+	}
+	py := supervisor.Python()
+	slog.Info("workers are ready", "python", py.Version, "interpreter", py.Path, "because", py.Why, "workers", options.Workers, "class", options.Class)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	go func() {
+		for range hangup {
+			slog.Info("SIGHUP: the workers are replaced")
+			supervisor.Replace()
+		}
+	}()
+	r.Inline = true // what may block is in the workers
+	err = r.serve(r.App, supervisor.Application, topics)
+	ctx, cancel := context.WithTimeout(context.Background(), max(r.GracefulTimeout, time.Second))
+	defer cancel()
+	return errors.Join(err, supervisor.Shutdown(ctx))
+}
+
+// startFailed prints the traceback of an application that does not start. The error that is left is one line.
+func startFailed(err error) error {
+	var start *python.StartError
+	if !errors.As(err, &start) {
+		return err
+	}
+	text := strings.TrimRight(start.Traceback, "\n")
+	traceback, cure := "", text
+	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
+		traceback, cure = text[:i+1], text[i+1:]
+	}
+	fmt.Fprint(os.Stderr, traceback)
+	return errors.New(cure)
+}
+
+// options are those of the supervisor.
+func (r *runCommand) options(topics *hub.Hub) (o python.Options, err error) {
+	class, err := r.class()
+	if err != nil {
+		return o, err
+	}
+	workers := r.Workers
+	if workers == 0 {
+		if workers, err = concurrency(os.Getenv("WEB_CONCURRENCY")); err != nil {
+			return o, err
+		}
+	}
+	for _, limit := range []struct {
+		name         string
+		value, least int64
+	}{
+		{"workers", int64(workers), 0},
+		{"threads", int64(r.Threads), 0},
+		{"worker-connections", int64(r.WorkerConnections), 1},
+		{"timeout", int64(r.Timeout), 0},
+		{"max-requests", int64(r.MaxRequests), 0},
+		{"max-requests-jitter", int64(r.MaxRequestsJitter), 0},
+		{"max-worker-rss", r.MaxWorkerRSS, 0},
+		{"queue", int64(r.Queue), 1},
+		{"queue-timeout", int64(r.QueueTimeout), 0},
+		{"body-buffer", int64(r.BodyBuffer), 0},
+	} {
+		if limit.value < limit.least {
+			return o, &usageError{fmt.Sprintf("--%s must be %d or more", limit.name, limit.least)}
+		}
+	}
+	for _, variable := range r.Env {
+		if name, _, ok := strings.Cut(variable, "="); !ok || name == "" {
+			return o, &usageError{fmt.Sprintf("--env must be NAME=VALUE, not %q", variable)}
+		}
+	}
+	if r.Preload {
+		slog.Warn("--preload is not there yet: each worker imports the application")
+	}
+	var path []string
+	if r.Pythonpath != "" {
+		path = strings.Split(r.Pythonpath, ",")
+	}
+	return python.Options{
+		App: r.App, Python: r.Python, Virtualenv: r.Virtualenv, Chdir: r.Chdir, Path: path, Env: r.Env,
+		Workers: cmp.Or(workers, setMaxProcs()), Class: class, Threads: max(r.Threads, 1), Connections: r.WorkerConnections,
+		Timeout: noLimit(r.Timeout), Queue: r.Queue, QueueTime: noLimit(r.QueueTimeout),
+		MaxRequests: r.MaxRequests, MaxRequestsJitter: r.MaxRequestsJitter, MaxRSS: r.MaxWorkerRSS << 20,
+		GracefulTimeout: max(r.GracefulTimeout, time.Millisecond), BodyBuffer: noLimit(r.BodyBuffer), StreamBodies: r.StreamBodies,
+		RetryIdempotent: r.RetryIdempotent, Software: "weir/" + server.Version, Hub: topics,
+	}, nil
+}
+
+// class is the class of the workers, by the names that gunicorn has for them too.
+func (r *runCommand) class() (python.Class, error) {
+	switch r.WorkerClass {
+	case "sync":
+		if r.Threads > 1 {
+			return python.Threads, nil
+		}
+		return python.Sync, nil
+	case "threads", "gthread":
+		return python.Threads, nil
+	case "gevent":
+		return python.Gevent, nil
+	}
+	return "", &usageError{fmt.Sprintf("--worker-class must be sync, threads or gevent, not %q", r.WorkerClass)}
+}
+
+// concurrency reads WEB_CONCURRENCY.
+func concurrency(value string) (int, error) {
+	if value == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return 0, &usageError{fmt.Sprintf("WEB_CONCURRENCY must be a number from 1 on, not %q", value)}
+	}
+	return n, nil
+}

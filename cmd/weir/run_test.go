@@ -1,0 +1,197 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// applications is where the Python applications of tests are.
+func applications(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Fatal("there is no python3: install Debian's package python3")
+	}
+	dir, err := filepath.Abs("../../python/testdata/apps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestRun(t *testing.T) {
+	dir := applications(t)
+	for _, args := range [][]string{
+		{"run", "app:app", "-b", "127.0.0.1:0", "-w", "2", "--chdir", dir},
+		{"app:app", "-b", "127.0.0.1:0", "-w2", "--chdir", dir, "--timeout", "20", "--keep-alive", "5"},
+		{"-w", "2", "--bind=127.0.0.1:0", "--chdir", dir, "-k", "gthread", "--threads", "4", "app:app"},
+		{"run", "app:factory()", "-b", "127.0.0.1:0", "--pythonpath", dir, "--threads=2"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			p := start(t, nil, args...)
+			if r := p.ask("GET", "/"); r.StatusCode != 200 || r.body != "Hello, World!" {
+				t.Errorf("%d %q", r.StatusCode, r.body)
+			}
+			if status := p.stop(); status != 0 {
+				t.Errorf("exit %d: %s", status, p.stderr.String())
+			}
+		})
+	}
+}
+
+// TestRunEnvironment: what gunicorn's users have in their environment counts, the command line more.
+func TestRunEnvironment(t *testing.T) {
+	dir := applications(t)
+	t.Setenv("WEB_CONCURRENCY", "3")
+	t.Setenv("GUNICORN_CMD_ARGS", `--chdir "`+dir+`" -b 127.0.0.1:1 --env 'TEXT=a b'`)
+	p := start(t, nil, "app:app", "-b", "127.0.0.1:0")
+	if r := p.ask("GET", "/getenv?TEXT"); r.body != "a b "+dir {
+		t.Errorf("%q", r.body)
+	}
+	if p.stop(); !strings.Contains(p.stderr.String(), "workers=3") {
+		t.Errorf("stderr is %s", p.stderr.String())
+	}
+	if len(p.at) != 1 {
+		t.Errorf("it serves at %q", p.at)
+	}
+}
+
+// TestRunPort: PORT is where it listens, at all addresses.
+func TestRunPort(t *testing.T) {
+	dir := applications(t)
+	t.Setenv("PORT", "1") // which only root may listen at
+	p := start(t, nil, "run", "app:app", "-b", "127.0.0.1:0", "--chdir", dir)
+	if strings.Contains(p.line, ":1 ") {
+		t.Errorf("it said %q", p.line)
+	}
+	p.stop()
+	t.Setenv("PORT", "many")
+	if status, _, stderr := runToEnd(t, "app:app"); status != 2 || !strings.Contains(stderr, "PORT") {
+		t.Errorf("exit %d, %q", status, stderr)
+	}
+}
+
+// TestRunCannotStart: the traceback, one line that says what to do, and exit status 1.
+func TestRunCannotStart(t *testing.T) {
+	dir := applications(t)
+	old := filepath.Join(t.TempDir(), "python3.7")
+	if err := os.WriteFile(old, []byte("#!/bin/sh\necho 3.7.9; echo /old\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args      []string
+		want      string
+		traceback bool
+	}{
+		{[]string{"broken:app"}, "no_such_module_anywhere", true},
+		{[]string{"missing:app"}, "missing", true},
+		{[]string{"app:nothing"}, "nothing", true},
+		{[]string{"app:app", "--python", old}, "3.7.9", false},
+		{[]string{"app:app", "--python", "no-such-python"}, "no-such-python", false},
+		{[]string{"app:app", "--virtualenv", dir}, "virtualenv", false},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			status, stdout, stderr := runToEnd(t, append([]string{"run", "--chdir", dir, "-b", "127.0.0.1:0"}, c.args...)...)
+			lines := strings.Split(strings.TrimRight(stderr, "\n"), "\n")
+			last := lines[len(lines)-1]
+			if status != 1 || stdout != "" || !strings.HasPrefix(last, "weir: ") || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit %d, %q, %q", status, stdout, stderr)
+			}
+			if c.traceback == !strings.Contains(stderr, "Traceback") && c.args[0] == "broken:app" {
+				t.Errorf("traceback: %q", stderr)
+			}
+		})
+	}
+}
+
+func TestRunUsageErrors(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"module:callable", []string{"run"}},
+		{"--worker-class", []string{"run", "a:b", "-k", "tornado"}},
+		{"--workers", []string{"a:b", "-w", "-1"}},
+		{"--timeout", []string{"a:b", "-t", "soon"}},
+		{"--env", []string{"a:b", "-e", "X"}},
+		{"--reload", []string{"a:b", "--reload"}},
+		{"--max-requests", []string{"a:b", "--max-requests=-1"}},
+		{"--bind", []string{"run", "a:b", "--bind"}},
+		{"--loops", []string{"run", "a:b", "--loops=-1"}},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			status, stdout, stderr := runToEnd(t, c.args...)
+			if status != 2 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, c.want) {
+				t.Errorf("exit %d, stdout %q, stderr %q", status, stdout, stderr)
+			}
+		})
+	}
+}
+
+// TestRunGunicornConfig: a file that is not read is told of.
+func TestRunGunicornConfig(t *testing.T) {
+	applications(t)
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"gunicorn.conf.py": "import os\nbind = '0.0.0.0:80'\nmax_requests: int = 5\ndef post_fork(a, b):\n    x = 1\n",
+		"small.py":         "def application(environ, start_response):\n    start_response('200 OK', [])\n    return [b'small']\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := start(t, nil, "run", "small", "--chdir", dir, "-b", "127.0.0.1:0", "-w", "1")
+	if r := p.ask("GET", "/"); r.body != "small" {
+		t.Errorf("%q", r.body)
+	}
+	p.stop()
+	if text := p.stderr.String(); !strings.Contains(text, `"--bind --max-requests"`) {
+		t.Errorf("stderr is %s", text)
+	}
+}
+
+// TestRunSignals: SIGHUP replaces workers. SIGTERM lets a call end; workers do not outlive weir, however that ends.
+func TestRunSignals(t *testing.T) {
+	dir := applications(t)
+	p := start(t, nil, "run", "app:app", "--chdir", dir, "-b", "127.0.0.1:0", "-w", "1")
+	slow := make(chan reply, 1)
+	go func() { slow <- p.ask("GET", "/sleep?0.5") }()
+	time.Sleep(100 * time.Millisecond)
+	if status := p.stop(); status != 0 {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+	if r := <-slow; r.StatusCode != 200 {
+		t.Errorf("%d %q", r.StatusCode, r.body)
+	}
+
+	p = start(t, nil, "run", "app:app", "--chdir", dir, "-b", "127.0.0.1:0", "-w", "1")
+	first := p.ask("GET", "/pid").body
+	_ = p.cmd.Process.Signal(syscall.SIGHUP)
+	for deadline := time.Now().Add(patience); p.ask("GET", "/pid").body == first; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("SIGHUP has not replaced the worker")
+		}
+	}
+	worker, err := strconv.Atoi(p.ask("GET", "/pid").body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = p.cmd.Process.Kill()
+	p.wait()
+	for deadline := time.Now().Add(patience); syscall.Kill(worker, 0) == nil && !isZombie(worker); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the worker is still there")
+		}
+	}
+}
+
+// isZombie tells whether a process is dead, and nobody has waited for it: what is init in a container may not.
+func isZombie(pid int) bool {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	return err == nil && strings.Contains(string(text), ") Z ")
+}

@@ -1,0 +1,69 @@
+package python
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// Application implements app.Application: it has a worker answer. It does not block, but for content that
+// is still on its way, and then it was called on a goroutine.
+func (s *Supervisor) Application(environ *app.Environ, start app.StartResponse) app.Body {
+	if int(s.waiting.Load()) >= s.options.Queue {
+		return answer(start, unavailableAnswer)
+	}
+	input := environ.Input()
+	if view, whole := input.View(); whole {
+		if p := s.shapes.packet(environ, view, int64(len(view)), true); p != nil {
+			s.accept(environ, p, nil)
+			return nil
+		}
+	}
+	var source io.Reader = input
+	length := environ.ContentLength()
+	if length < 0 || !s.options.StreamBodies {
+		kept := &spool{}
+		defer kept.Close()
+		if err := kept.readAll(input, s.options.BodyBuffer); err != nil {
+			return s.contentFailed(start, err)
+		}
+		source, length = kept, kept.size
+	}
+	p := s.shapes.packet(environ, nil, length, length == 0)
+	if p == nil {
+		return answer(start, refusal(http.StatusRequestHeaderFieldsTooLarge))
+	}
+	if length == 0 {
+		s.accept(environ, p, nil)
+		return nil
+	}
+	c := newContent(source, length)
+	s.accept(environ, p, c).feed()
+	return nil
+}
+
+// accept has the request of environ answered by a worker.
+func (s *Supervisor) accept(environ *app.Environ, p *packet, c *content) *request {
+	method := environ.Method()
+	r := &request{supervisor: s, packet: p, content: c, safe: method == "GET" || method == "HEAD"}
+	r.deferred = environ.Defer()
+	r.deferred.Watch(r)
+	s.submit(r)
+	return r
+}
+
+// contentFailed answers a request whose content has not come whole, or cannot be kept.
+func (s *Supervisor) contentFailed(start app.StartResponse, err error) app.Body {
+	if errors.Is(err, errSpool) {
+		s.log.Error("request content cannot be kept", "error", err)
+		return answer(start, failedAnswer)
+	}
+	return answer(start, refusal(http.StatusBadRequest))
+}
+
+func answer(start app.StartResponse, r *app.Response) app.Body {
+	start(r.Status, r.Headers)
+	return app.Bytes(r.Content)
+}

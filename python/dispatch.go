@@ -1,0 +1,319 @@
+package python
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// How requests come to workers. All of this is guarded by Supervisor.mu.
+//
+// A request that comes while nothing goes on is sent at once. Others wait in the queue: until the loop has seen to all its clients that were
+// ready, when they are shared out among the workers that are idle, or until the replies of a worker come, which takes as many
+// as its window then. Either way a worker is woken once for all of them. The window is as many requests as take it half a millisecond. Workers
+// that make several calls at a time get a request at once while they have room for another call.
+// Requests that a worker has not read when it turns out to be busy with one are taken back (takeback.go).
+
+const (
+	// batchTime is what a worker may be given to do at once.
+	batchTime = 500 * time.Microsecond
+	maxWindow = 16
+	// longCall is how long a call may take before requests behind it are given to others.
+	longCall = time.Millisecond
+)
+
+var epoch = time.Now()
+
+// now is the time, in nanoseconds since the start of the process.
+func now() int64 { return int64(time.Since(epoch)) }
+
+// capacity is how many calls a worker makes at a time.
+func (s *Supervisor) capacity() int {
+	switch s.options.Class {
+	case Threads:
+		return s.options.Threads
+	case Gevent:
+		return s.options.Connections
+	}
+	return 1
+}
+
+// window is how many requests the worker may be given at once.
+func (w *worker) window() int {
+	return int(min(max(int64(batchTime)/max(w.average, 1), 1), maxWindow))
+}
+
+// room is how many requests more the worker may be given.
+func (w *worker) room() int {
+	capacity := w.supervisor.capacity()
+	switch {
+	case w.blocked || w.begun >= capacity || w.alone:
+		return 0
+	case w.asleep > 0:
+		if w.requests.count > 0 || now() < w.tryAt {
+			return 0
+		}
+		return 1
+	}
+	return max(capacity, w.window()) - w.requests.count
+}
+
+// submit has a worker see to r. It waits for nobody: it is called on loops.
+func (s *Supervisor) submit(r *request) {
+	r.arrived = now()
+	s.inbox.mu.Lock()
+	s.inbox.requests = append(s.inbox.requests, r)
+	s.inbox.filled.Store(true)
+	s.inbox.mu.Unlock()
+	s.watch()
+	switch {
+	case s.inFlight.Load() == 0 || s.capacity() > 1:
+		s.share()
+	case s.posted.CompareAndSwap(false, true):
+		r.deferred.Post(s.sharePosted)
+	}
+}
+
+// inbox has the requests that were submitted, until somebody who has Supervisor.mu puts them into the queue.
+type inbox struct {
+	mu       sync.Mutex // never held for long
+	requests []*request
+	spare    []*request // its storage is used again
+	filled   atomic.Bool
+}
+
+// takeInbox puts what was submitted into the queue. mu is held.
+func (s *Supervisor) takeInbox() {
+	if !s.inbox.filled.Load() {
+		return
+	}
+	s.inbox.mu.Lock()
+	requests := s.inbox.requests
+	s.inbox.requests = s.inbox.spare[:0]
+	s.inbox.filled.Store(false)
+	s.inbox.mu.Unlock()
+	for i, r := range requests {
+		requests[i] = nil
+		switch {
+		case r.gone:
+			r.finish()
+		case s.closed:
+			r.finish()
+			r.fail(unavailableAnswer)
+		default:
+			s.queue.push(r)
+		}
+	}
+	s.inbox.spare = requests // of the one who has mu
+	s.waiting.Store(int64(s.queue.count))
+}
+
+// sharePosted is share when the loop has seen to all its clients that were ready: what they want wakes a worker once.
+func (s *Supervisor) sharePosted() {
+	s.posted.Store(false)
+	s.share()
+}
+
+// share gives what waits to workers that are idle. When somebody else has mu, it is left to them.
+func (s *Supervisor) share() {
+	if s.mu.TryLock() {
+		s.release()
+	}
+}
+
+// release unlocks mu, after it was seen to what came meanwhile.
+func (s *Supervisor) release() {
+	for {
+		if s.inbox.filled.Load() {
+			s.takeInbox()
+			s.spread()
+		}
+		s.mu.Unlock()
+		if !s.inbox.filled.Load() || !s.mu.TryLock() {
+			return
+		}
+	}
+}
+
+// idle returns the worker that can call an application for r at once, the least busy one; nil: there is none.
+func (s *Supervisor) idle(r *request) (best *worker) {
+	capacity := s.capacity()
+	n := len(s.workers)
+	for i := range n {
+		w := s.workers[(s.next+i)%n]
+		if !w.fits(r) || w.requests.count >= capacity || w.blocked || w.begun >= capacity || w.asleep > 0 && now() < w.tryAt {
+			continue
+		}
+		if best == nil || w.requests.count < best.requests.count {
+			best = w
+			if w.requests.count == 0 {
+				s.next = (s.next + i + 1) % n
+				break
+			}
+		}
+	}
+	return best
+}
+
+// fits tells whether r may be put beside what the worker has: one that reads content while it is called, must not find
+// requests in front of the content when it makes one call at a time.
+func (w *worker) fits(r *request) bool {
+	return !w.alone && (r.content == nil || w.requests.count == 0 || w.supervisor.capacity() > 1)
+}
+
+// fill gives w what it has room for.
+func (s *Supervisor) fill(w *worker) { s.fillUpTo(w, math.MaxInt) }
+
+// fillUpTo is fill with most requests at most.
+func (s *Supervisor) fillUpTo(w *worker, most int) {
+	for room := min(w.room(), most); room > 0; room-- {
+		r := s.queue.front()
+		if r == nil || !w.fits(r) {
+			return
+		}
+		s.queue.pop()
+		if !w.send(r) {
+			s.queue.pushFront(r)
+			return
+		}
+	}
+}
+
+// spread gives what waits to workers that are idle.
+func (s *Supervisor) spread() {
+	if s.capacity() == 1 {
+		s.spreadEvenly()
+		return
+	}
+	for {
+		r := s.queue.front()
+		if r == nil {
+			return
+		}
+		w := s.idle(r)
+		if w == nil {
+			return
+		}
+		s.queue.pop()
+		if !w.send(r) {
+			s.queue.pushFront(r)
+			return
+		}
+	}
+}
+
+// spreadEvenly is spread among workers that make one call at a time: each that is idle gets its part, as far as its window goes.
+func (s *Supervisor) spreadEvenly() {
+	isIdle := func(w *worker) bool { return w.requests.count == 0 && w.room() > 0 }
+	idle := 0
+	for _, w := range s.workers {
+		if isIdle(w) {
+			idle++
+		}
+	}
+	for i := range s.workers {
+		if s.queue.count == 0 || idle == 0 {
+			return
+		}
+		if w := s.workers[(s.next+i)%len(s.workers)]; isIdle(w) {
+			s.fillUpTo(w, (s.queue.count+idle-1)/idle)
+			idle--
+		}
+	}
+}
+
+// send gives r to w. It is false when w takes no more for now.
+func (w *worker) send(r *request) bool {
+	number := w.requests.number()
+	setNumber(r.packet.octets, number)
+	if shape := shapeOf(r.packet.octets); shape != 0 {
+		w.tell(shape)
+	}
+	if len(w.outbox) > 0 {
+		w.blocked = true
+		return false
+	}
+	full, err := sendPacket(w.fd, r.packet.octets)
+	if full || err != nil { // an error: the worker has just died, and is about to be taken out
+		w.blocked = true
+		return false
+	}
+	t := now()
+	if w.requests.count == 0 {
+		w.since = t
+	}
+	w.alone = r.content != nil && w.supervisor.capacity() == 1
+	r.worker, r.number, r.phase, r.progress = w, number, sent, t
+	w.requests.add(r)
+	w.supervisor.inFlight.Add(1)
+	return true
+}
+
+// tell tells w of a shape, the first time.
+func (w *worker) tell(number uint16) {
+	place, bit := &w.shapes[number/64], uint64(1)<<(number%64)
+	if *place&bit == 0 {
+		*place |= bit
+		w.control(w.supervisor.shapes.numbered(number).frame)
+	}
+}
+
+// control sends a packet that is not a request. It stays in order, and waits for room where there is none.
+func (w *worker) control(p []byte) {
+	if w.dead {
+		return
+	}
+	if len(w.outbox) == 0 {
+		if full, _ := sendPacket(w.fd, p); !full {
+			return
+		}
+	}
+	w.outbox = append(w.outbox, p)
+	w.supervisor.watch()
+}
+
+// flush sends what has waited for room.
+func (w *worker) flush() {
+	for len(w.outbox) > 0 {
+		if full, _ := sendPacket(w.fd, w.outbox[0]); full {
+			return
+		}
+		w.outbox[0] = nil
+		w.outbox = w.outbox[1:]
+	}
+	w.outbox = nil
+	w.blocked = false
+}
+
+// begins notes that the application is being called for r.
+func (r *request) begins() {
+	if r.phase == sent {
+		r.phase = begun
+		r.worker.begun++
+	}
+}
+
+// leaves takes r, which has ended or was taken back, off its worker.
+func (r *request) leaves() {
+	w := r.worker
+	w.requests.remove(r)
+	w.supervisor.inFlight.Add(-1)
+	if r.phase == begun {
+		w.begun--
+	}
+	if r.content != nil {
+		w.alone = false
+	}
+}
+
+// measure notes that n requests have ended by now.
+func (w *worker) measure(n int) {
+	t := now()
+	// A call that took long was alone when that was noticed, and says nothing about those that are quick.
+	each := min((t-w.since)/int64(n), int64(longCall))
+	w.since = t
+	weight := int64(min(n, 4))
+	w.average += (each - w.average) * weight / 16
+	w.answered += n
+}

@@ -1,0 +1,55 @@
+package python
+
+import (
+	"hash/maphash"
+
+	"github.com/weirhttp/weir/app"
+)
+
+// AppendMarshal and Unmarshal are the two sides of marshal.
+var (
+	AppendMarshal = appendMarshal
+	Unmarshal     = unmarshal
+)
+
+// Tuple is a Python tuple.
+type Tuple = tuple
+
+// AppendLatin1 appends octets as a str.
+func AppendLatin1(dst []byte, octets string) []byte { return appendLatin1(dst, octets) }
+
+// SetScript has workers run another source than worker.py.
+func (o *Options) SetScript(source []byte) { o.script = source }
+
+// AppendFrame appends a frame.
+func AppendFrame(dst []byte, kind, flags uint8, number uint32, payload []byte) []byte {
+	return appendFrame(dst, frameType(kind), flags, number, payload)
+}
+
+// ConfigFrame is the CONFIG frame.
+func ConfigFrame(o Options) []byte {
+	if err := o.setDefaults(); err != nil {
+		panic(err)
+	}
+	return appendFrame(nil, frameConfig, 0, 0, appendMarshal(nil, o.config()))
+}
+
+// RequestPacket is the REQUEST packet of a request.
+func RequestPacket(environ *app.Environ, content []byte, whole bool, number uint32) []byte {
+	p := new(shapes).packet(environ, content, int64(len(content)), whole)
+	setNumber(p.octets, number)
+	return p.octets
+}
+
+// PacketMaker returns a function that makes the packet of a request, and gives it up.
+func PacketMaker(shaped bool) func(environ *app.Environ) {
+	s := &shapes{seed: maphash.MakeSeed()}
+	s.enabled.Store(shaped)
+	return func(environ *app.Environ) { s.packet(environ, nil, 0, true).release() }
+}
+
+// HeadReader returns a function that reads the head of a reply.
+func HeadReader() func(octets []byte) error {
+	h := newHeads()
+	return func(octets []byte) error { _, err := h.read(octets); return err }
+}

@@ -1,0 +1,183 @@
+package python
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// keep sees to it that there is a worker in a place, until Shutdown. first is told how the first start went.
+func (s *Supervisor) keep(slot int, first chan<- error) {
+	defer s.group.Done()
+	w, err := s.launch(slot)
+	first <- err
+	if err != nil {
+		return
+	}
+	for w != nil {
+		joined := now()
+		s.join(w)
+		select {
+		case <-w.exited:
+			s.log.Error("worker has died", "pid", w.pid, "status", w.status)
+			s.restarts.Add(1)
+			var delay time.Duration
+			if now()-joined < int64(bornTime) {
+				delay = firstDelay
+			}
+			w = s.relaunch(slot, delay)
+		case <-w.retire:
+			if next := s.relaunchBeside(slot, w); next != w {
+				w = next
+			}
+		case <-s.stopping:
+			s.dismiss(w)
+			return
+		}
+	}
+}
+
+// A worker that dies within bornTime is started again after firstDelay, and after twice that each time it cannot serve, up to
+// lastDelay.
+const (
+	bornTime   = time.Second
+	firstDelay = 100 * time.Millisecond
+	lastDelay  = 5 * time.Second
+)
+
+// relaunch starts a worker, however often that takes. It is nil when weir stops.
+func (s *Supervisor) relaunch(slot int, delay time.Duration) *worker {
+	for {
+		if delay > 0 {
+			timer := time.NewTimer(delay)
+			select {
+			case <-timer.C:
+			case <-s.stopping:
+				timer.Stop()
+				return nil
+			}
+		}
+		w, err := s.launch(slot)
+		switch {
+		case err == nil:
+			return w
+		case errors.Is(err, errStopping):
+			return nil
+		}
+		delay = min(max(2*delay, firstDelay), lastDelay)
+		s.logStart(err, delay)
+	}
+}
+
+// relaunchBeside starts the worker that takes the place of old, which serves until then, and dismisses old. It is old when that goes on, since
+// another does not start.
+func (s *Supervisor) relaunchBeside(slot int, old *worker) *worker {
+	next, err := s.launch(slot)
+	if err != nil {
+		if errors.Is(err, errStopping) {
+			return old
+		}
+		s.logStart(err, lastDelay)
+		time.AfterFunc(lastDelay, old.replace)
+		return old
+	}
+	s.log.Info("worker is replaced", "pid", old.pid, "by", next.pid)
+	s.group.Add(1)
+	go func() {
+		defer s.group.Done()
+		s.dismiss(old)
+	}()
+	return next
+}
+
+func (s *Supervisor) logStart(err error, delay time.Duration) {
+	var start *StartError
+	if errors.As(err, &start) {
+		s.log.Error("a new worker cannot serve", "traceback", start.Traceback, "again after", delay)
+		return
+	}
+	s.log.Error("a new worker cannot serve", "error", err, "again after", delay)
+}
+
+// StartError tells that a worker cannot serve.
+type StartError struct {
+	// Traceback is Python's, its last line what to do about it.
+	Traceback string
+}
+
+func (e *StartError) Error() string { return e.Traceback }
+
+var errStopping = errors.New("python: stopping")
+
+// launch starts a worker and waits until it can serve.
+func (s *Supervisor) launch(slot int) (*worker, error) {
+	w, err := s.start(slot)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case err = <-w.ready:
+	case <-s.stopping:
+		err = errStopping
+	}
+	if err != nil {
+		w.kill()
+		<-w.exited
+		return nil, err
+	}
+	return w, nil
+}
+
+// Replace replaces all workers by new ones, which import the application anew. The old serve until the new can; when those cannot, the
+// old go on, and it is tried again.
+func (s *Supervisor) Replace() {
+	s.mu.Lock()
+	defer s.release()
+	for _, w := range s.workers {
+		w.replace()
+	}
+}
+
+// join has w take requests.
+func (s *Supervisor) join(w *worker) {
+	s.mu.Lock()
+	defer s.release()
+	if w.dead || slices.Contains(s.workers, w) {
+		return
+	}
+	s.workers = append(s.workers, w)
+	s.fill(w)
+}
+
+// remove has w take no more requests. mu is held.
+func (s *Supervisor) remove(w *worker) {
+	isIt := func(other *worker) bool { return other == w }
+	s.workers = slices.DeleteFunc(s.workers, isIt)
+	if w.dead {
+		s.leaving = slices.DeleteFunc(s.leaving, isIt)
+	}
+}
+
+// dismiss has w finish what it has begun, and end.
+func (s *Supervisor) dismiss(w *worker) {
+	s.mu.Lock()
+	if !w.dead {
+		s.remove(w)
+		s.leaving = append(s.leaving, w)
+		s.takeBack(w)
+		s.spread()
+		w.control(appendFrame(nil, frameStop, 0, 0, nil))
+	}
+	s.release()
+	timer := time.NewTimer(s.options.GracefulTimeout)
+	defer timer.Stop()
+	select {
+	case <-w.exited:
+		return
+	case <-timer.C:
+		s.log.Error("worker has not finished its requests in time and is killed", "pid", w.pid, "graceful timeout", s.options.GracefulTimeout)
+	case <-s.killing:
+	}
+	w.kill()
+	<-w.exited
+}

@@ -1,0 +1,159 @@
+package python
+
+import "time"
+
+// lookEvery is how often the monitor looks while there is work. Workers tell by themselves when a call takes long; what they
+// cannot tell, in a call that keeps Python's lock, is seen here.
+const lookEvery = 2 * time.Millisecond
+
+// watch has the monitor look.
+func (s *Supervisor) watch() {
+	if !s.watched.Load() && s.watched.CompareAndSwap(false, true) {
+		select {
+		case s.working <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// monitor looks after what does not tell by itself, as long as there is work.
+func (s *Supervisor) monitor() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.working:
+			timer.Reset(lookEvery)
+		case <-timer.C:
+			late, more := s.look()
+			for _, r := range late {
+				r.fail(unavailableAnswer)
+			}
+			if more {
+				timer.Reset(lookEvery)
+			}
+		case <-s.ended:
+			return
+		}
+	}
+}
+
+// look looks once. late are requests that have waited for too long; more tells that there is work still.
+func (s *Supervisor) look() (late []*request, more bool) {
+	s.mu.Lock()
+	defer s.release()
+	s.takeInbox()
+	t := now()
+	for r := s.queue.front(); r != nil && t-r.arrived > int64(s.options.QueueTime); r = s.queue.front() {
+		s.queue.pop()
+		r.gone = true
+		r.finish()
+		late = append(late, r)
+	}
+	more = s.queue.count > 0
+	s.waiting.Store(int64(s.queue.count))
+	for _, list := range [2][]*worker{s.workers, s.leaving} {
+		for _, w := range list {
+			if len(w.outbox) > 0 || w.blocked {
+				w.flush()
+				more = true
+			}
+			if w.asleep > 0 {
+				more = true
+				if t-w.asleep > int64(s.options.Timeout) {
+					w.asleep = t // said once
+					go w.endSleeping()
+				}
+			}
+			if w.requests.count > 0 {
+				w.lookForLong(t)
+				more = true
+			}
+		}
+	}
+	s.spread()
+	if !more {
+		s.watched.Store(false)
+		more = s.inbox.filled.Load() && s.watched.CompareAndSwap(false, true)
+	}
+	return late, more
+}
+
+// lookForLong takes back what a call has in front of it for long, and sees to calls without end.
+func (w *worker) lookForLong(t int64) {
+	s := w.supervisor
+	unknown := w.requests.count - w.begun
+	quiet := t - w.since
+	switch {
+	case unknown == 0:
+	case unknown > 1 && quiet > int64(lookEvery) && w.calls(), quiet > int64(sleepTime):
+		s.takeBack(w)
+	}
+	var stuck []*request
+	for r := range w.requests.all() {
+		behind := r.owed >= minCredit || r.awaits // it is the client that takes its time
+		if r.phase == begun && !r.stuck && !behind && t-r.progress > int64(s.options.Timeout) {
+			r.stuck = true
+			stuck = append(stuck, r)
+		}
+	}
+	if len(stuck) > 0 {
+		go w.endStuck(stuck)
+	}
+}
+
+// sleepTime is how long a worker may take to read a request. Less can be the system's doing, which has others to run.
+const sleepTime = 50 * time.Millisecond
+
+// calls tells whether w is calling the application, as far as it is known.
+func (w *worker) calls() bool {
+	for r := range w.requests.all() {
+		if w.marks.begun(r.number) {
+			return true
+		}
+	}
+	return false
+}
+
+// endSleeping ends a worker that does not react.
+func (w *worker) endSleeping() {
+	w.supervisor.log.Error("worker takes no requests and is killed; the stacks of its threads may follow", "pid", w.pid, "timeout", w.supervisor.options.Timeout)
+	w.killWithStack()
+}
+
+// endStuck answers requests that a worker is stuck in, and ends it. One that makes other calls too is replaced,
+// and may finish those.
+func (w *worker) endStuck(stuck []*request) {
+	s := w.supervisor
+	s.log.Error("worker is stuck in a request, answered 504; the stacks of its threads follow, and it is replaced", "pid", w.pid, "timeout", s.options.Timeout)
+	for _, r := range stuck {
+		s.mu.Lock()
+		gone := r.gone
+		s.mu.Unlock()
+		if !gone {
+			r.fail(timeoutAnswer)
+			r.abandon()
+		}
+	}
+	if s.capacity() > 1 {
+		_ = w.command.Process.Signal(signalStack)
+		w.replace()
+		return
+	}
+	w.killWithStack()
+}
+
+// killWithStack ends the process after it had time to write down where it is.
+func (w *worker) killWithStack() {
+	_ = w.command.Process.Signal(signalStack)
+	timer := time.NewTimer(stackTime)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		w.kill()
+	case <-w.exited:
+	}
+}
+
+// stackTime is how long a worker gets to write its stacks down.
+const stackTime = 200 * time.Millisecond

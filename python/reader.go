@@ -1,0 +1,267 @@
+package python
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+)
+
+// reader reads what a worker sends. It belongs to one goroutine.
+type reader struct {
+	receiver receiver
+	heads    *heads
+	events   []event
+}
+
+// event is a frame together with the request that it is about.
+type event struct {
+	frame
+	request *request // nil: about none
+	ended   bool     // it was the last of the request
+	silent  bool     // nobody waits for the response
+}
+
+// read reads packets until the connection ends, which it does when the worker is dead.
+func (w *worker) read() {
+	defer close(w.drained)
+	w.reader.heads = newHeads()
+	for {
+		packet, file, err := w.reader.receiver.receive(w.fd)
+		if packet == nil || err != nil {
+			closeFile(file)
+			return
+		}
+		if err := w.receive(packet, file); err != nil {
+			w.supervisor.log.Error("worker has sent what nobody understands and is killed", "pid", w.pid, "error", err)
+			w.kill()
+			return
+		}
+	}
+}
+
+func closeFile(file *os.File) {
+	if file != nil {
+		_ = file.Close()
+	}
+}
+
+// receive sees to a packet. file is the descriptor that came with it.
+func (w *worker) receive(packet []byte, file *os.File) error {
+	events := w.reader.events[:0]
+	for len(packet) > 0 {
+		var e event
+		var err error
+		if e.frame, packet, err = nextFrame(packet); err != nil {
+			closeFile(file)
+			return err
+		}
+		events = append(events, e)
+	}
+	w.account(events)
+	var err error
+	for i := range events {
+		e := &events[i]
+		if e.kind == frameFile {
+			err = errors.Join(err, w.receiveFile(e, file))
+			file = nil
+			continue
+		}
+		err = errors.Join(err, w.handle(e))
+	}
+	closeFile(file)
+	clear(events)
+	w.reader.events = events
+	return err
+}
+
+// account notes which requests have ended, and gives the worker others before their answers are seen to.
+func (w *worker) account(events []event) {
+	s := w.supervisor
+	s.mu.Lock()
+	defer s.release()
+	s.takeInbox()
+	finished := 0
+	t := now()
+	w.wakes()
+	for i := range events {
+		e := &events[i]
+		switch e.kind {
+		case frameHead, frameData, frameAbort, frameWant, frameFile, frameHints, frameHold, frameBegun, frameReturned:
+			e.request = w.requests.get(e.number)
+		}
+		r := e.request
+		if r == nil {
+			continue
+		}
+		e.silent = r.gone
+		r.progress = t
+		switch {
+		case e.kind == frameReturned:
+			r.leaves()
+			s.requeue(r)
+		case e.kind == frameAbort, e.kind == frameHold,
+			e.ends() && (e.kind == frameHead || e.kind == frameData || e.kind == frameFile):
+			e.ended = true
+			finished++
+			r.leaves()
+			r.finish()
+		default:
+			r.begins()
+			r.streams = r.streams || e.kind == frameHead
+			r.awaits = e.kind == frameWant
+		}
+	}
+	w.flush()
+	if finished > 0 {
+		w.blocked = w.blocked && len(w.outbox) > 0
+		w.measure(finished)
+		if w.most > 0 && w.answered >= w.most {
+			w.replace()
+		}
+	}
+	if w.begun >= s.capacity() && w.requests.count > w.begun {
+		s.takeBack(w)
+	}
+	s.fill(w)
+	s.spread()
+	s.waiting.Store(int64(s.queue.count))
+}
+
+// replace asks for the worker to be replaced.
+func (w *worker) replace() {
+	select {
+	case w.retire <- struct{}{}:
+	default:
+	}
+}
+
+// handle sees to a frame.
+func (w *worker) handle(e *event) error {
+	s := w.supervisor
+	r := e.request
+	switch e.kind {
+	case frameReady:
+		return w.serves(e.payload)
+	case frameFailed:
+		w.tellReady(&StartError{Traceback: string(e.payload)})
+		return nil
+	case frameState:
+		return w.state(e.payload)
+	case framePublish:
+		return w.publish(e.number, e.payload)
+	case frameAbort:
+		if r != nil {
+			s.log.Error("the application failed", "pid", w.pid, "traceback", string(e.payload))
+			if !e.silent {
+				r.fail(failedAnswer)
+			}
+		}
+		return nil
+	}
+	if r == nil {
+		return nil // of a request that was answered otherwise
+	}
+	switch e.kind {
+	case frameHead:
+		octets, content, err := split(e.payload)
+		if err != nil {
+			return err
+		}
+		if e.silent {
+			return nil
+		}
+		h, err := w.reader.heads.read(octets)
+		if errors.Is(err, errNotLatin1) {
+			s.log.Error("the application's response cannot be sent", "pid", w.pid, "error", err)
+			r.fail(failedAnswer)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		r.respond(h, content, e.ended)
+	case frameData:
+		if !e.silent {
+			r.data(e.payload, e.ended)
+		}
+	case frameWant:
+		if len(e.payload) < 4 {
+			return errFrame
+		}
+		r.want(int(binary.LittleEndian.Uint32(e.payload)))
+	case frameHold:
+		s.log.Error("the application holds a request on topics, which this version of weir cannot; answered 501", "pid", w.pid)
+		if !e.silent {
+			r.fail(notHeldAnswer)
+		}
+	}
+	return nil
+}
+
+// serves notes what a worker can do that is ready.
+func (w *worker) serves(payload []byte) error {
+	v, err := unmarshal(payload)
+	if err != nil {
+		return err
+	}
+	ready, _ := v.(map[string]any)
+	s := w.supervisor
+	s.mu.Lock()
+	w.marks.used = ready["marks"] == true
+	s.mu.Unlock()
+	if ready["keys"] == true {
+		s.shapes.enabled.Store(true)
+	}
+	w.tellReady(nil)
+	return nil
+}
+
+func (w *worker) tellReady(err error) {
+	select {
+	case w.ready <- err:
+	default:
+	}
+}
+
+// state notes what the worker tells of itself.
+func (w *worker) state(payload []byte) error {
+	v, err := unmarshal(payload)
+	if err != nil {
+		return err
+	}
+	state, _ := v.(map[string]any)
+	rss, _ := state["rss"].(int64)
+	w.rss.Store(rss)
+	if most := w.supervisor.options.MaxRSS; most > 0 && rss > most {
+		w.replace()
+	}
+	return nil
+}
+
+// publish publishes a message for the worker.
+func (w *worker) publish(number uint32, payload []byte) error {
+	topic, message, err := split(payload)
+	if err != nil {
+		return err
+	}
+	name, data := string(topic), append([]byte{}, message...)
+	go func() { // a store that others share may take its time
+		s := w.supervisor
+		var id uint64
+		var reached int
+		err := errors.ErrUnsupported
+		if s.options.Hub != nil {
+			id, reached, err = s.options.Hub.Publish(name, data)
+		}
+		var result any = tuple{int(id), reached}
+		if err != nil {
+			result = nil
+			s.log.Error("the application's message was not published", "pid", w.pid, "topic", name, "error", err)
+		}
+		p := appendFrame(nil, frameResult, 0, number, appendMarshal(nil, result))
+		s.mu.Lock()
+		w.control(p)
+		s.mu.Unlock()
+	}()
+	return nil
+}

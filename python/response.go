@@ -1,0 +1,69 @@
+package python
+
+import (
+	"github.com/weirhttp/weir/app"
+)
+
+// What a worker sends of a response becomes calls of the Deferred here, on the goroutine that reads from the worker.
+
+// highWater is how many octets may wait for a client before Deferred tells when it has caught up.
+const highWater = 64 << 10
+
+// whole is an answer that is there whole: one object with room for what is usual.
+type whole struct {
+	app.Response
+	short [192]byte
+}
+
+// respond begins the response, and ends it when that was all.
+func (r *request) respond(h *head, content []byte, ended bool) {
+	if ended {
+		w := &whole{Response: app.Response{Status: h.status, Headers: h.headers}}
+		w.Content = append(w.short[:0], content...)
+		_ = r.deferred.Answer(&w.Response) // ErrGone: the client has left
+		return
+	}
+	if err := r.deferred.Start(h.status, h.headers); err != nil {
+		r.deferred.Abort(err)
+		r.abandon()
+		return
+	}
+	if len(content) > 0 {
+		r.write(content)
+	}
+}
+
+// data passes content on.
+func (r *request) data(content []byte, ended bool) {
+	if r.copying.later(content, ended) {
+		return
+	}
+	if len(content) > 0 {
+		r.write(content)
+	}
+	if ended {
+		_ = r.deferred.Close()
+	}
+}
+
+// write passes content on, and gives credit for it when the client is not behind.
+func (r *request) write(content []byte) {
+	s := r.supervisor
+	s.mu.Lock()
+	r.owed += len(content) // before the client can be told to have caught up
+	s.mu.Unlock()
+	unsent, err := r.deferred.Write(content)
+	if err == nil && unsent <= highWater {
+		r.credit(minCredit)
+	}
+}
+
+// abandon tells the worker that nobody waits for the response any more.
+func (r *request) abandon() { r.Left() }
+
+// fail ends the response with answer, or cuts it off when it has begun.
+func (r *request) fail(answer *app.Response) {
+	if r.deferred.Answer(answer) != nil {
+		r.deferred.Abort(app.ErrAbort)
+	}
+}

@@ -1,0 +1,99 @@
+package python_test
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/weirhttp/weir/python"
+)
+
+// TestCannotStart: the traceback, and what to do about it in its last line.
+func TestCannotStart(t *testing.T) {
+	for app, want := range map[string]string{
+		"broken:app":      "no_such_module_anywhere",
+		"missing:app":     "missing",
+		"app:nothing":     "nothing",
+		"app:TEXT":        "called",
+		"app:factory(1":   "factory(1",
+		"app:no_such()":   "no_such",
+		"no such thing:a": "no such thing",
+	} {
+		t.Run(app, func(t *testing.T) {
+			before := len(children(t))
+			_, err := python.New(python.Options{App: app, Chdir: apps(t), Workers: 2, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+			var start *python.StartError
+			if !errors.As(err, &start) || !strings.Contains(start.Traceback, want) {
+				t.Errorf("%v, want a StartError with %q", err, want)
+			}
+			if after := len(children(t)); after != before {
+				t.Errorf("%d processes are left", after-before)
+			}
+		})
+	}
+}
+
+// TestInterpreter: which Python is taken, and what is said of one that will not do.
+func TestInterpreter(t *testing.T) {
+	t.Setenv("VIRTUAL_ENV", "")
+	dir := t.TempDir()
+	script := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	old := script("old", "echo 3.7.9; echo /old")
+	two := script("two", "echo 2.7.18; echo /two")
+	none := script("none", "echo Usage; exit 2")
+	script("project/.venv/bin/python", "echo 3.12.1; echo /venv")
+	script("other/bin/python", "echo 3.13.0; echo /other")
+	for _, c := range []struct{ python, virtualenv, active, dir, want string }{
+		{"", "", "", "", "3."},
+		{"python3", "", "", "", "3."},
+		{"", "", "", dir + "/project", "/venv"},
+		{"", dir + "/other", "", dir + "/project", "/other"},
+		{"", "", dir + "/other", dir + "/project", "/other"},
+		{"python3", dir + "/other", dir + "/other", dir + "/project", "3."},
+		{old, "", "", "", "3.7.9"},
+		{two, "", "", "", "2.7.18"},
+		{none, "", "", "", "does not run"},
+		{"no-such-python", "", "", "", "no-such-python"},
+		{"", dir + "/nowhere", "", "", "nowhere"},
+	} {
+		t.Setenv("VIRTUAL_ENV", c.active)
+		i, err := python.FindInterpreter(c.python, c.virtualenv, c.dir)
+		var got string
+		var wrong *python.InterpreterError
+		switch {
+		case err == nil:
+			got = i.Path + " " + i.Version
+		case errors.As(err, &wrong) && !strings.Contains(err.Error(), "\n"):
+			got = err.Error()
+		}
+		if !strings.Contains(got, c.want) {
+			t.Errorf("%+v: %v, %v", c, i, err)
+		}
+	}
+}
+
+// TestOptions: what makes no sense is refused before anything is started.
+func TestOptions(t *testing.T) {
+	for _, o := range []python.Options{
+		{}, {App: "a:b", Workers: -1}, {App: "a:b", Class: "tornado"}, {App: "a:b", Env: []string{"X"}}, {App: "a:b", Chdir: "/no/such/dir"},
+		{App: "a:b", Chdir: "/etc/passwd"},
+	} {
+		if s, err := python.New(o); err == nil {
+			_ = s.Close()
+			t.Errorf("%+v is taken", o)
+		}
+	}
+}

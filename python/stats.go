@@ -1,0 +1,33 @@
+package python
+
+// Stats is what a Supervisor does.
+type Stats struct {
+	// Workers are those that take requests.
+	Workers []WorkerStats
+	// Leaving is the number of workers that finish what they have begun, Waiting that of requests in the queue.
+	Leaving, Waiting int
+	// Died is how many workers have died, TakenBack how many requests were taken from a worker that was busy with another.
+	Died, TakenBack uint64
+}
+
+// WorkerStats is what one worker does.
+type WorkerStats struct {
+	PID      int
+	InFlight int   // requests that it has
+	Window   int   // that it may have at once
+	Requests int   // that it has answered
+	RSS      int64 // octets; 0: not known yet
+}
+
+// Stats returns what the supervisor does at the moment.
+func (s *Supervisor) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := Stats{Leaving: len(s.leaving), Waiting: s.queue.count, Died: uint64(s.restarts.Load()), TakenBack: s.takenBack}
+	for _, w := range s.workers {
+		stats.Workers = append(stats.Workers, WorkerStats{
+			PID: w.pid, InFlight: w.requests.count, Window: max(s.capacity(), w.window()), Requests: w.answered, RSS: w.rss.Load(),
+		})
+	}
+	return stats
+}

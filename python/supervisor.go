@@ -1,0 +1,221 @@
+// Package python hosts Python WSGI applications in worker processes, and is an app.Application itself.
+//
+// The Supervisor turns a request into a frame (environ.go), on the loop, and gives it to a worker, or lets it wait for one
+// (dispatch.go). One goroutine a worker reads what that sends (reader.go), and answers the deferred requests
+// (response.go). Another sees to it that there always is a worker in each place (keep.go). protocol.md says what is spoken between
+// the two.
+package python
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weirhttp/weir/hub"
+)
+
+// Class is how a worker calls the application.
+type Class string
+
+// Classes of workers.
+const (
+	Sync    Class = "sync"    // one call at a time
+	Threads Class = "threads" // one on each of Options.Threads threads
+	Gevent  Class = "gevent"  // Options.Connections at a time, in greenlets
+)
+
+// Options are the settings of a Supervisor. What is zero has the default, durations and counts that are negative mean "no limit".
+type Options struct {
+	// App is module:attribute, module, or module:factory(). It has no default.
+	App string
+	// Python is the interpreter, a path or a name in PATH, Virtualenv the directory of a virtualenv. Default: what FindInterpreter finds.
+	Python, Virtualenv string
+	// Chdir is the directory to work in, Path what is put in front of sys.path.
+	Chdir string
+	Path  []string
+	// Env are variables of the environment, NAME=VALUE, beside those of weir's own.
+	Env []string
+	// Workers is the number of processes (1), Class what they are (Sync), Threads and Connections how many calls each makes at a time
+	// (1; 1000).
+	Workers              int
+	Class                Class
+	Threads, Connections int
+
+	// Timeout is how long a call may go on without a sign of life before its worker is killed (30 s).
+	Timeout time.Duration
+	// Queue bounds how many requests wait for a worker (8192), QueueTime for how long they do (10 s). Further ones are answered with 503.
+	Queue     int
+	QueueTime time.Duration
+	// MaxRequests is after how many requests a worker is replaced, MaxRequestsJitter up to how many more it may take, so that they are not all
+	// replaced at once; MaxRSS above how many octets of resident memory. Default: never.
+	MaxRequests, MaxRequestsJitter int
+	MaxRSS                         int64
+	// GracefulTimeout is how long a worker that is replaced may take to finish its requests (30 s).
+	GracefulTimeout time.Duration
+	// BodyBuffer is how many octets of request content are kept in memory (256 KiB); longer content waits in a temporary
+	// file until it is whole. StreamBodies has content of known length handed to the application as it comes instead: a slow
+	// client then keeps a worker.
+	BodyBuffer   int
+	StreamBodies bool
+	// RetryIdempotent has a GET or HEAD request whose worker has died go to another one, once, when nothing of its answer was sent.
+	RetryIdempotent bool
+
+	// Software is SERVER_SOFTWARE ("weir"), Environ what else is in every environ.
+	Software string
+	Environ  map[string]string
+	// Hub is what the application publishes to. nil: there is none.
+	Hub *hub.Hub
+	// Logger is told what goes wrong, and what workers print. Default: slog.Default.
+	Logger *slog.Logger
+
+	script []byte // in the place of worker.py, for tests
+}
+
+// initialCredit is how many octets of a response a worker may send before the client has taken any.
+const initialCredit = 256 << 10
+
+// flushTime is after what time finished replies leave a worker that has more to do.
+const flushTime = 500 * time.Microsecond
+
+// Supervisor keeps workers, and gives them requests. Its methods are safe for use by any goroutine.
+type Supervisor struct {
+	options     Options
+	python      *Interpreter
+	environment []string
+	log         *slog.Logger
+	script      []byte
+	config      []byte // the CONFIG packet
+	starter     startedBy
+	shapes      shapes
+
+	group    sync.WaitGroup // of the goroutines that keep workers, and those of the processes
+	stopping chan struct{}  // closed when Shutdown begins
+	killing  chan struct{}  // closed when it waits no longer
+	killOnce sync.Once
+	ended    chan struct{} // closed when all is over
+	working  chan struct{} // tells the monitor that there is work
+	waiting  atomic.Int64  // requests in the queue, as last looked at
+	restarts atomic.Int64
+
+	inbox    inbox
+	inFlight atomic.Int64 // requests that workers have
+	posted   atomic.Bool  // sharePosted will be called
+	watched  atomic.Bool  // the monitor is looking
+
+	mu        sync.Mutex
+	queue     queue
+	workers   []*worker // that take requests
+	leaving   []*worker // that take no more, and finish what they have
+	next      int       // of them, for whom a request is looked for first
+	closed    bool
+	takenBack uint64
+	scratch   []byte
+}
+
+// New starts workers, and returns when all can serve. The error is a *StartError when they cannot.
+func New(options Options) (*Supervisor, error) {
+	if err := options.setDefaults(); err != nil {
+		return nil, err
+	}
+	interpreter, err := FindInterpreter(options.Python, options.Virtualenv, options.Chdir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Supervisor{
+		options:     options,
+		python:      interpreter,
+		environment: options.environment(),
+		log:         options.Logger,
+		script:      options.script,
+		config:      appendFrame(nil, frameConfig, 0, 0, appendMarshal(nil, options.config())),
+		starter:     startedBy{make(chan func())},
+		stopping:    make(chan struct{}),
+		killing:     make(chan struct{}),
+		ended:       make(chan struct{}),
+		working:     make(chan struct{}, 1),
+		scratch:     make([]byte, maxPacket),
+		shapes:      shapes{seed: maphash.MakeSeed()},
+	}
+	if s.script == nil {
+		s.script = workerSource
+	}
+	go s.starter.run()
+	go s.monitor()
+	first := make(chan error, options.Workers)
+	for slot := range options.Workers {
+		s.group.Add(1)
+		go s.keep(slot, first)
+	}
+	for range options.Workers {
+		err = errors.Join(err, <-first)
+		if err != nil {
+			break // one tells what is wrong as well as all
+		}
+	}
+	if err != nil {
+		s.cut()
+		_ = s.Shutdown(context.Background())
+		return nil, err
+	}
+	return s, nil
+}
+
+// Python tells which interpreter runs the workers.
+func (s *Supervisor) Python() *Interpreter { return s.python }
+
+// cut has Shutdown wait no longer.
+func (s *Supervisor) cut() { s.killOnce.Do(func() { close(s.killing) }) }
+
+// Shutdown ends the workers, each when it has finished what it has begun; those that have not when ctx ends are killed, and
+// the error is that of ctx. Requests that wait are answered with 503. It is for when the server has shut down.
+func (s *Supervisor) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	s.takeInbox()
+	first := !s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if first {
+		s.refuseAll()
+		close(s.stopping)
+		go func() {
+			s.group.Wait()
+			s.refuseAll() // what was taken back from workers
+			close(s.starter.starts)
+			close(s.ended)
+		}()
+	}
+	select {
+	case <-s.ended:
+		return nil
+	case <-ctx.Done():
+	}
+	s.cut()
+	<-s.ended
+	return ctx.Err()
+}
+
+// refuseAll answers what waits with 503.
+func (s *Supervisor) refuseAll() {
+	s.mu.Lock()
+	s.takeInbox()
+	var waiting []*request
+	for r := s.queue.front(); r != nil; r = s.queue.front() {
+		s.queue.pop()
+		r.finish()
+		waiting = append(waiting, r)
+	}
+	s.mu.Unlock()
+	for _, r := range waiting {
+		r.fail(unavailableAnswer)
+	}
+}
+
+// Close is Shutdown that waits for nobody.
+func (s *Supervisor) Close() error {
+	s.cut()
+	return s.Shutdown(context.Background())
+}

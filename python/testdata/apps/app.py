@@ -1,0 +1,126 @@
+"""What the supervisor's tests are served by. The path says what is done."""
+import ctypes
+import hashlib
+import os
+import signal
+import sys
+import time
+
+TEXT = [("Content-Type", "text/plain")]
+closed = []
+
+
+class Body:
+    def __init__(self, blocks, pause=0.0):
+        self.blocks, self.pause = blocks, pause
+
+    def __iter__(self):
+        for i in range(self.blocks):
+            yield b"x" * 65536
+            time.sleep(self.pause)
+
+    def close(self):
+        path = os.environ.get("CLOSED")
+        if path:
+            with open(path, "a") as f:
+                f.write("closed\n")
+
+
+marks = os.open(os.environ["MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT) if "MARKS" in os.environ else -1
+
+
+def mark(text):
+    os.write(marks, text.encode() + b"\n")
+
+
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    query = environ["QUERY_STRING"]
+
+    def answer(text):
+        start_response("200 OK", TEXT)
+        return [text.encode("latin-1", "backslashreplace")]
+
+    if path == "/":
+        return answer("Hello, World!")
+    if path == "/pid":
+        return answer(str(os.getpid()))
+    if path == "/environ":
+        return answer("".join("%s=%s\n" % (k, v if isinstance(v, str) else repr(v)) for k, v in sorted(environ.items())))
+    if path == "/getenv":
+        return answer(os.environ.get(query, "") + " " + os.getcwd())
+    if path == "/sleep":
+        time.sleep(float(query))
+        return answer(str(os.getpid()))
+    if path == "/spin":  # keeps Python's lock all the time
+        ctypes.PyDLL(None).usleep(int(float(query) * 1e6))
+        return answer(str(os.getpid()))
+    if path == "/stuck_in_a_view":
+        while True:
+            time.sleep(0.01)
+    if path == "/exit":
+        os._exit(3)
+    if path == "/kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if path == "/segfault":
+        ctypes.string_at(1)
+    if path == "/mark":  # leaves a trace of each call
+        mark(query)
+        return answer("Hello, World!")
+    if path == "/markexit":
+        mark(query)
+        os._exit(3)
+    if path == "/once":  # dies in the first call of all
+        try:
+            os.close(os.open(query, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return answer("second")
+        os._exit(3)
+    if path == "/streamexit":
+        start_response("200 OK", TEXT)
+
+        def blocks():
+            yield b"begun"
+            time.sleep(0.05)
+            os._exit(3)
+
+        return blocks()
+    if path == "/raise":
+        raise ValueError("raised on purpose")
+    if path == "/badheader":
+        start_response("200 OK", [("X", "a\r\nb")])
+        return [b""]
+    if path == "/echo":
+        digest, n = hashlib.sha256(), 0
+        while True:
+            block = environ["wsgi.input"].read(65536)
+            if not block:
+                break
+            digest.update(block)
+            n += len(block)
+        return answer("%d %s %s %s" % (n, digest.hexdigest(), environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING")))
+    if path == "/stream":
+        start_response("200 OK", TEXT)
+        blocks, _, pause = query.partition(",")
+        return Body(int(blocks), float(pause or 0))
+    if path == "/file":
+        start_response("200 OK", TEXT)
+        name, _, offset = query.partition(",")
+        f = open(name, "rb")
+        f.seek(int(offset or 0))
+        return environ["wsgi.file_wrapper"](f)
+    if path == "/print":
+        print("printed " + query)
+        print("complained " + query, file=sys.stderr)
+        environ["wsgi.errors"].write("reported " + query + "\n")
+        return answer("ok")
+    if path == "/publish":
+        return answer("%d %d" % environ["weir.hub"].publish("topic", query))
+    if path == "/hold":
+        return environ["weir.hub"].hold(["topic"], timeout=5)
+    start_response("404 Not Found", TEXT)
+    return [b"no such page\n"]
+
+
+def factory():
+    return app

@@ -1,0 +1,6 @@
+class Application:
+    pass
+
+
+Application.__module__ = "tornado.web"
+app = Application()

@@ -1,0 +1,212 @@
+package python
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"sync/atomic"
+)
+
+// worker is a worker process.
+type worker struct {
+	supervisor *Supervisor
+	slot       int
+	command    *exec.Cmd
+	pid        int
+	ours       *os.File // the supervisor's end of the connection
+	theirs     *os.File // a duplicate of the worker's end, to take back from
+	fd, peer   int      // their descriptors
+	output     []*os.File
+
+	ready   chan error    // whether it can serve; it has room for one
+	retire  chan struct{} // it is to be replaced; room for one
+	drained chan struct{} // closed when all that it has sent was read
+	exited  chan struct{} // closed when nothing of it is left
+	status  string        // how it ended; set before exited is closed
+	rss     atomic.Int64
+
+	// Guarded by supervisor.mu.
+	requests table
+	shapes   [maxShapes/64 + 1]uint64 // those that it was told: a bit each
+	begun    int                      // requests of which it is known that the application is being called
+	alone    bool                     // it gets no other request beside the one that it has
+	blocked  bool                     // its socket takes no more
+	dead     bool                     // it has exited
+	asleep   int64                    // since when it reads nothing; 0: it does
+	tryAt    int64                    // when it is given a request again
+	pause    int64                    // from then, when it still does not read
+	outbox   [][]byte                 // packets that wait for room
+	since    int64                    // when its last replies came, or it began after a pause
+	average  int64                    // nanoseconds a request takes it
+	answered int                      // requests in all
+	most     int                      // of them before it is replaced; 0: any number
+
+	marks  marks
+	reader reader // of the goroutine that reads
+}
+
+// startedBy runs starts of processes on a thread that lasts as long as they may: Linux ends a worker with the thread that has
+// started it.
+type startedBy struct {
+	starts chan func()
+}
+
+func (b *startedBy) run() {
+	runtime.LockOSThread() // and never unlocked
+	for f := range b.starts {
+		f()
+	}
+}
+
+// bootstrap runs the worker's source, which comes through descriptor 4.
+const bootstrap = "__file__ = 'worker.py'; exec(compile(open(4, 'rb').read(), __file__, 'exec'))"
+
+// start starts a worker process. ready tells when it can serve.
+func (s *Supervisor) start(slot int) (*worker, error) {
+	w := &worker{
+		supervisor: s, slot: slot,
+		ready:  make(chan error, 1),
+		retire: make(chan struct{}, 1), drained: make(chan struct{}), exited: make(chan struct{}),
+		requests: newTable(max(s.capacity(), maxWindow)),
+		average:  int64(batchTime) / 2,
+		most:     s.lifetime(),
+	}
+	var err error
+	if w.ours, w.theirs, err = socketPair(); err != nil {
+		return nil, err
+	}
+	var shared *os.File
+	if w.marks, shared, err = newMarks(); err != nil {
+		w.closeFiles()
+		return nil, err
+	}
+	defer shared.Close()
+	source, script, err := os.Pipe()
+	if err != nil {
+		w.closeFiles()
+		return nil, err
+	}
+	defer source.Close()
+	w.fd, w.peer = int(w.ours.Fd()), int(w.theirs.Fd())
+
+	c := exec.Command(s.python.Path, "-u", "-c", bootstrap, fmt.Sprintf("weir-worker-%d", slot+1), s.options.App)
+	c.Env = s.environment
+	c.ExtraFiles = []*os.File{w.theirs, source, shared}
+	c.SysProcAttr = processAttributes()
+	w.command = c
+	pipes, err := w.openOutput()
+	if err == nil {
+		done := make(chan error)
+		s.starter.starts <- func() { done <- c.Start() }
+		err = <-done
+	}
+	for _, f := range pipes {
+		_ = f.Close()
+	}
+	if err != nil {
+		_ = script.Close()
+		w.closeFiles()
+		return nil, err
+	}
+	w.pid = c.Process.Pid
+	go func() {
+		_, _ = script.Write(s.script) // an error: it has died, which is noticed elsewhere
+		_ = script.Close()
+	}()
+	s.mu.Lock()
+	w.control(s.config)
+	s.mu.Unlock()
+	logged := make(chan struct{})
+	go w.logOutput(logged)
+	go w.read()
+	s.group.Add(1)
+	go w.wait(logged)
+	return w, nil
+}
+
+// closeFiles closes all descriptors, and gives the shared memory back.
+func (w *worker) closeFiles() {
+	_ = w.ours.Close()
+	_ = w.theirs.Close()
+	for _, f := range w.output {
+		_ = f.Close()
+	}
+	w.marks.close()
+}
+
+// wait waits for the end of the process, and sees to what it leaves behind.
+func (w *worker) wait(logged chan struct{}) {
+	s := w.supervisor
+	defer s.group.Done()
+	err := w.command.Wait()
+	w.status = "exit status 0"
+	if err != nil {
+		w.status = err.Error()
+	}
+	s.mu.Lock()
+	w.dead = true
+	s.remove(w)
+	s.takeBack(w)
+	s.spread()
+	s.release()
+
+	endOfConnection(w.peer)
+	<-w.drained
+	s.mu.Lock()
+	lost, spared := w.abandon()
+	for i := len(spared) - 1; i >= 0; i-- {
+		s.requeue(spared[i])
+	}
+	s.spread()
+	s.release()
+	for _, r := range lost {
+		s.lost(r, w)
+	}
+	w.stopLogging(logged)
+	w.closeFiles()
+	select {
+	case w.ready <- errors.New("the worker has ended before it could serve: " + w.status):
+	default:
+	}
+	close(w.exited)
+}
+
+// abandon takes the requests off a dead worker: those that it was called for, and those that it has read and not begun, oldest
+// first. supervisor.mu is held.
+func (w *worker) abandon() (lost, spared []*request) {
+	for _, r := range w.requests.sorted() {
+		if w.marks.begun(r.number) || r.streams {
+			lost = append(lost, r)
+		} else {
+			spared = append(spared, r)
+		}
+		r.leaves()
+	}
+	return lost, spared
+}
+
+// lost sees to a request whose worker has died while it was called.
+func (s *Supervisor) lost(r *request, w *worker) {
+	s.mu.Lock()
+	again := s.options.RetryIdempotent && r.safe && !r.streams && !r.replayed && !r.gone && r.content == nil && !s.closed
+	gone := r.gone
+	if again {
+		r.replayed = true
+		r.worker, r.phase = nil, queued
+		s.queue.pushFront(r)
+		s.spread()
+	} else {
+		r.finish()
+	}
+	s.release()
+	if again || gone {
+		return
+	}
+	s.log.Error("worker has died in a request, answered 502", "pid", w.pid, "status", w.status)
+	r.fail(diedAnswer)
+}
+
+// kill ends the process.
+func (w *worker) kill() { _ = w.command.Process.Kill() }
