@@ -16,6 +16,7 @@ import (
 type clock struct {
 	now    atomic.Int64 // nanoseconds since epoch; 0: resting
 	loops  []*Loop
+	looked int64        // when the loops were looked at last, 0: it has rested since; the clock's own
 	target atomic.Int64 // when it wakes up by itself
 	poke   chan struct{}
 	stop   chan struct{}
@@ -71,14 +72,20 @@ func (k *clock) look(now int64) (next int64) {
 			}
 		}
 	}
+	elapsed := now - k.looked
+	if k.looked == 0 { // it has rested
+		elapsed = 0
+	}
 	for _, l := range k.loops {
-		if l.watches() && l.watch() {
+		if l.watches() && l.watch(elapsed) {
 			next = callTime
 		}
 	}
+	k.looked = now
 	if next == 0 {
 		k.now.Store(0) // from here on who begins something wakes the clock
 		if !k.busy() {
+			k.looked = 0
 			return 0
 		}
 		next = callTime

@@ -82,9 +82,18 @@ func (l *Loop) Depart() {
 // watches tells whether calls are watched.
 func (l *Loop) watches() bool { return l.clock != nil }
 
-// watch takes the loop over if its call is that of the look before. It tells whether a call is running.
-func (l *Loop) watch() (busy bool) {
+// lateTime is how late the clock must be to conclude something from it, in nanoseconds.
+const lateTime = 5e6
+
+// watch takes the loop over if its call is that of the look before, which was so many nanoseconds ago. It tells whether a call is running.
+//
+// Where applications compute in all the places that GOMAXPROCS has, the clock does not get to run in time: it finds
+// that few calls were made since, and says so.
+func (l *Loop) watch(elapsed int64) (busy bool) {
 	call := l.epoch.Load()
+	if slow := l.reactor.slowCalls; slow != nil && call&1 == 1 && elapsed > lateTime && int64(call-l.seen)/2 <= elapsed/lateTime {
+		slow()
+	}
 	if call != l.seen || call&1 == 0 {
 		l.seen = call
 		return call&1 == 1

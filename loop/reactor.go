@@ -24,6 +24,8 @@ type Options struct {
 	// MaxAway is how many calls into application code may have lost their loop at a time (Loop.Enter); beyond it a
 	// call that blocks stops its loop. 0: calls are not watched at all.
 	MaxAway int
+	// SlowCalls is told when calls keep all the places that GOMAXPROCS has, now and then while that is so; nil: nobody is. It must not block.
+	SlowCalls func()
 	// MaxPerAddress is how many of them may be one client address's; those beyond it are OverLimit. 0: no limit.
 	MaxPerAddress int
 	// Logger is told what goes wrong; nil: slog.Default.
@@ -41,6 +43,7 @@ type Reactor struct {
 	writeTimeout   time.Duration
 	maxConnections int
 	maxAway        int64
+	slowCalls      func()
 	away           atomic.Int64
 	takeovers      atomic.Uint64
 	clients        *clients      // nil: not limited
@@ -62,6 +65,7 @@ func New(o Options) (*Reactor, error) {
 		writeTimeout:   o.WriteTimeout,
 		maxConnections: o.MaxConnections,
 		maxAway:        int64(o.MaxAway),
+		slowCalls:      o.SlowCalls,
 		left:           make(chan struct{}, 1),
 		stopped:        make(chan struct{}),
 	}

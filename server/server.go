@@ -154,8 +154,14 @@ func (s *Server) start() error {
 	if !s.config.Inline {
 		maxAway = s.config.MaxBlocking + spareAway
 	}
+	var blocked func() // nil: GOMAXPROCS is left alone
+	if s.config.SpareProcs > 0 {
+		s.procs = &procs{spare: s.config.SpareProcs}
+		blocked = s.procs.blocked
+	}
 	reactor, err := loop.New(loop.Options{
 		Loops:          s.config.Loops,
+		SlowCalls:      blocked,
 		MaxAway:        maxAway,
 		WriteTimeout:   s.config.WriteTimeout,
 		MaxConnections: s.config.MaxConnections,
@@ -167,10 +173,7 @@ func (s *Server) start() error {
 		return err
 	}
 	config := s.protocol()
-	if s.config.SpareProcs > 0 {
-		s.procs = &procs{spare: s.config.SpareProcs}
-		config.Exchange.Blocked = s.procs.blocked
-	}
+	config.Exchange.Blocked = blocked
 	if s.config.AccessLog != nil {
 		s.log = accesslog.New(s.config.AccessLog, s.config.AccessLogFormat, s.config.Logger)
 		config.AccessLog = s.log
