@@ -238,10 +238,22 @@ func (x *Exchange) Gone() {
 	}
 	if x.phase != ended {
 		x.phase = ended
-		if x.body != nil {
-			x.mail = newMailbox(x)
-			go x.closeBody()
+		if body := x.body; body != nil {
+			x.body = nil
+			go x.closeAway(body)
 		}
+	}
+}
+
+// closeAway closes the body of an exchange that has ended, on a goroutine.
+func (x *Exchange) closeAway(body app.Body) {
+	defer func() {
+		if v := recover(); v != nil {
+			x.report("application failed in Close", x.host.panicError(v))
+		}
+	}()
+	if err := body.Close(); err != nil {
+		x.report("application failed in Close", err)
 	}
 }
 
