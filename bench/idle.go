@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/weirhttp/weir/bench/internal/child"
 	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
@@ -61,7 +62,7 @@ type holder struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
-	stderr *tail
+	stderr *child.Tail
 }
 
 func startHolder(ctx context.Context, addr string, count int) (*holder, error) {
@@ -69,7 +70,7 @@ func startHolder(ctx context.Context, addr string, count int) (*holder, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &holder{stderr: &tail{}}
+	h := &holder{stderr: &child.Tail{}}
 	h.cmd = exec.CommandContext(ctx, self, holdCommand, "-addr", addr, "-connections", strconv.Itoa(count))
 	h.cmd.Stderr = h.stderr
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os/exec"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/child"
 )
 
 const (
@@ -22,7 +21,7 @@ type process struct {
 	server server
 	addr   string
 	cmd    *exec.Cmd
-	output *tail
+	output *child.Tail
 	exited chan struct{} // closed when the process was waited for
 }
 
@@ -30,12 +29,12 @@ type process struct {
 // main thread: the server is killed when the thread that started it ends,
 // which is how it cannot outlive even a runner that is killed itself.
 func start(ctx context.Context, s server, c benchCase) (*process, error) {
-	addr, err := freeAddr()
+	_, addr, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
 	argv := s.command(c, addr)
-	p := &process{server: s, addr: addr, output: &tail{}, exited: make(chan struct{})}
+	p := &process{server: s, addr: addr, output: &child.Tail{}, exited: make(chan struct{})}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	// In a group of its own, so that ^C reaches the runner only, and the runner
@@ -96,43 +95,5 @@ func (p *process) stop() {
 	<-p.exited
 }
 
-// nextPort stays below the range from which the kernel takes the clients'
-// ports (32768 and up by default), where a port that was free a moment ago may
-// be a client's now. Used on the main goroutine only.
-var nextPort = 21000
-
-func freeAddr() (string, error) {
-	for range 1000 {
-		addr := fmt.Sprintf("127.0.0.1:%d", nextPort)
-		nextPort++
-		l, err := net.Listen("tcp", addr)
-		if err == nil {
-			return addr, l.Close()
-		}
-	}
-	return "", errors.New("no free port on 127.0.0.1")
-}
-
-// tail keeps the last bytes that a process has written. Any goroutine.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-const tailLen = 2048
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.buf = append(t.buf, p...)
-	if over := len(t.buf) - tailLen; over > 0 {
-		t.buf = append(t.buf[:0], t.buf[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(bytes.TrimSpace(t.buf))
-}
+// ports are those of the servers.
+var ports = child.NewPorts(21000)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,10 +10,10 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
+	"github.com/weirhttp/weir/bench/internal/child"
 	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
@@ -38,18 +37,18 @@ type server struct {
 	port   int
 	addr   string
 	cmd    *exec.Cmd
-	stdout tail
-	stderr tail          // not a file: a disk would set the pace of a server that reports much
+	stdout child.Tail
+	stderr child.Tail    // not a file: a disk would set the pace of a server that reports much
 	exited chan struct{} // closed when the process was waited for
 }
 
 // start starts the row and waits until it accepts. On the main goroutine only.
 func start(ctx context.Context, r row, descriptors int) (*server, error) {
-	port, err := freePort()
+	port, addr, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
-	s := &server{row: r, port: port, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), exited: make(chan struct{})}
+	s := &server{row: r, port: port, addr: addr, exited: make(chan struct{})}
 	argv := r.command(port)
 	if descriptors > 0 {
 		self, err := os.Executable()
@@ -174,38 +173,5 @@ func (s *server) get(target string, timeout time.Duration) ([]byte, error) {
 	return content, err
 }
 
-// nextPort stays below the range from which the kernel takes the clients' ports. On the main goroutine only.
-var nextPort = 24000
-
-func freePort() (int, error) {
-	for range 1000 {
-		port := nextPort
-		nextPort++
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, errors.New("no free port on 127.0.0.1")
-}
-
-// tail keeps the last octets that a process has written. Any goroutine.
-type tail struct {
-	mu   sync.Mutex
-	kept []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.kept = append(t.kept, p...)
-	if over := len(t.kept) - 2048; over > 0 {
-		t.kept = append(t.kept[:0], t.kept[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.kept)
-}
+// ports are those of the servers.
+var ports = child.NewPorts(24000)

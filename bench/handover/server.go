@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/weirhttp/weir/bench/internal/child"
 	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
@@ -27,7 +23,7 @@ const (
 type server struct {
 	addr   string
 	cmd    *exec.Cmd
-	output tail
+	output child.Tail
 	exited chan struct{} // closed when the process was waited for
 }
 
@@ -38,7 +34,7 @@ func (o *options) arguments(addr string, more ...string) []string {
 
 // start starts weir and waits until it answers as it should.
 func (m *measurer) start(more ...string) (*server, error) {
-	addr, err := freeAddr()
+	_, addr, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
@@ -114,40 +110,5 @@ func (s *server) stop() {
 	<-s.exited
 }
 
-// nextPort stays below the range from which the kernel takes the clients' ports, and begins elsewhere in another process. Any
-// goroutine.
-var nextPort atomic.Int64
-
-func init() { nextPort.Store(29000 + int64(os.Getpid()%750)*4) }
-
-func freeAddr() (string, error) {
-	for range 1000 {
-		addr := net.JoinHostPort("127.0.0.1", strconv.FormatInt(nextPort.Add(1), 10))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			return addr, l.Close()
-		}
-	}
-	return "", errors.New("no free port on 127.0.0.1")
-}
-
-// tail keeps the last octets that a process has written. Any goroutine.
-type tail struct {
-	mu   sync.Mutex
-	kept []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.kept = append(t.kept, p...)
-	if over := len(t.kept) - 1024; over > 0 {
-		t.kept = append(t.kept[:0], t.kept[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.kept))
-}
+// ports are those of the servers. They begin elsewhere in another process.
+var ports = child.NewPorts(29000 + os.Getpid()%750*4)

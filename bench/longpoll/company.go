@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+
+	"github.com/weirhttp/weir/bench/internal/child"
 )
 
 // A company is a crowd in a process of its own, which has descriptors and memory of its own.
@@ -16,7 +18,7 @@ type company struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Scanner
-	stderr tail
+	stderr child.Tail
 }
 
 // gather starts a crowd. On the main goroutine only. The crowd's process ends with ctx.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,10 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/child"
 )
 
 const (
@@ -27,17 +26,17 @@ type server struct {
 	launch launch
 	addr   string
 	cmd    *exec.Cmd
-	output tail
+	output child.Tail
 	exited chan struct{} // closed when the process was waited for
 }
 
 // start starts the row and waits until it accepts. On the main goroutine only.
 func start(ctx context.Context, r row) (*server, error) {
-	port, err := freePort()
+	port, addr, err := ports.Free()
 	if err != nil {
 		return nil, err
 	}
-	s := &server{row: r, addr: local(port), exited: make(chan struct{})}
+	s := &server{row: r, addr: addr, exited: make(chan struct{})}
 	if s.launch, err = r.prepare(port); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
@@ -156,41 +155,8 @@ func (s *server) clean() {
 
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// nextPort stays below the range from which the kernel takes the clients' ports. On the main goroutine only.
-var nextPort = 27000
-
-func freePort() (int, error) {
-	for range 1000 {
-		port := nextPort
-		nextPort++
-		if l, err := net.Listen("tcp", local(port)); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, errors.New("no free port on 127.0.0.1")
-}
-
-// tail keeps the last octets that a process has written. Any goroutine.
-type tail struct {
-	mu   sync.Mutex
-	kept []byte
-}
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.kept = append(t.kept, p...)
-	if over := len(t.kept) - 1024; over > 0 {
-		t.kept = append(t.kept[:0], t.kept[over:]...)
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.kept))
-}
+// ports are those of the servers.
+var ports = child.NewPorts(27000)
 
 // pause sleeps unless the runner is told to stop.
 func pause(ctx context.Context, d time.Duration) error {

@@ -85,7 +85,7 @@ func preparePushpin(port int) (l launch, err error) {
 	if err != nil {
 		return l, err
 	}
-	control, err := freePort()
+	control, _, err := ports.Free()
 	if err != nil {
 		return l, err
 	}
