@@ -132,6 +132,7 @@ func (m *mailbox) deliver() {
 	m.posted = false
 	head, data, finished := m.head, m.data, m.finished
 	m.head, m.data = false, nil
+	m.unsent += len(data) // until resume looks: what is on its way takes room as well
 	m.mu.Unlock()
 
 	if head {
