@@ -11,6 +11,21 @@ type Executor interface {
 	After(d time.Duration, f func())
 }
 
+// Poller is an Executor whose loop waits for other descriptors too, those of a backend for example. The executors of weir's own server
+// are Pollers, those of net/http are not.
+type Poller interface {
+	Executor
+	// AddReader has readable called on the loop whenever fd can be read or has failed, level-triggered. readable must not block: the loop
+	// is not taken over from it. It finds nothing to read now and then. ended is called on the loop when that ends before RemoveReader;
+	// nothing more is read then. AddReader waits for the loop: it is for other goroutines. ErrGone: the loop has ended.
+	AddReader(fd int, readable, ended func()) error
+	// RemoveReader ends AddReader, before fd is closed. It is called on the loop.
+	RemoveReader(fd int)
+	// Answer is d.Answer, called on the loop: a request that waits on it is answered at once. r and what it refers to are the
+	// caller's again when it returns.
+	Answer(d Deferred, r *Response) error
+}
+
 // Response is an answer that is there whole. It does not change any more once it was handed over, and may answer any
 // number of requests.
 type Response struct {

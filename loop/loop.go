@@ -41,6 +41,7 @@ type Loop struct {
 	delivered []byte // what the last call of Data was given
 	conns     table
 	listeners map[int]*acceptor
+	watched   map[int]*watched
 	wheel     wheel
 	now       int64 // nanoseconds since epoch at the start of the event, to coarseTime
 	doomed    []*Conn
@@ -82,6 +83,7 @@ func newLoop(r *Reactor, index int) *Loop {
 		log:       r.log,
 		turn:      newTurn(),
 		listeners: make(map[int]*acceptor),
+		watched:   make(map[int]*watched),
 		tasks:     queue.NewLockFreeQueue(),
 		paused:    make(map[*Conn]struct{}),
 		exited:    make(chan struct{}),
@@ -125,6 +127,10 @@ func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 	if a := l.listeners[fd]; a != nil {
 		a.ready()
 		l.settle()
+	} else if w := l.watched[fd]; w != nil {
+		w.readable()
+		l.settle()
+		l.check(nil)
 	}
 	return nil
 }
@@ -213,6 +219,10 @@ func (l *Loop) closeAll() {
 	l.Each(func(c *Conn) { c.close(ReasonShutdown) })
 	for _, a := range l.listeners {
 		a.remove()
+	}
+	for fd, w := range l.watched {
+		l.Unwatch(fd)
+		w.ended()
 	}
 	l.closeWaker()
 	_ = l.poller.Close()

@@ -1,7 +1,6 @@
 package python
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +12,7 @@ import (
 // ready, when they are shared out among the workers that are idle, or until the replies of a worker come, which takes as many
 // as its window then. Either way a worker is woken once for all of them. The window is as many requests as take it half a millisecond. Workers
 // that make several calls at a time get a request at once while they have room for another call.
+// While no call takes long, requests go to a worker several in a packet (load.go).
 // Requests that a worker has not read when it turns out to be busy with one are taken back (takeback.go).
 
 const (
@@ -62,6 +62,7 @@ func (w *worker) room() int {
 // submit has a worker see to r. It waits for nobody: it is called on loops.
 func (s *Supervisor) submit(r *request) {
 	r.arrived = now()
+	r.lane = s.homes.meet(r.deferred.Executor())
 	s.inbox.mu.Lock()
 	s.inbox.requests = append(s.inbox.requests, r)
 	s.inbox.filled.Store(true)
@@ -70,6 +71,7 @@ func (s *Supervisor) submit(r *request) {
 	switch {
 	case s.inFlight.Load() == 0 || s.capacity() > 1:
 		s.share()
+	case !s.free.Load(): // the one who ends a request shares
 	case s.posted.CompareAndSwap(false, true):
 		r.deferred.Post(s.sharePosted)
 	}
@@ -129,6 +131,13 @@ func (s *Supervisor) release() {
 			s.takeInbox()
 			s.spread()
 		}
+		free := false
+		for _, w := range s.workers {
+			free = free || w.requests.count == 0
+		}
+		if free != s.free.Load() {
+			s.free.Store(free) // before the last look at the inbox
+		}
 		s.mu.Unlock()
 		if !s.inbox.filled.Load() || !s.mu.TryLock() {
 			return
@@ -145,14 +154,11 @@ func (s *Supervisor) idle(r *request) (best *worker) {
 		if !w.fits(r) || w.requests.count >= capacity || w.blocked || w.begun >= capacity || w.asleep > 0 && now() < w.tryAt {
 			continue
 		}
-		if best == nil || w.requests.count < best.requests.count {
+		if best == nil || w.requests.count < best.requests.count || w.requests.count == best.requests.count && w.lane == r.lane && best.lane != r.lane {
 			best = w
-			if w.requests.count == 0 {
-				s.next = (s.next + i + 1) % n
-				break
-			}
 		}
 	}
+	s.next = (s.next + 1) % n
 	return best
 }
 
@@ -162,24 +168,6 @@ func (w *worker) fits(r *request) bool {
 	return !w.alone && (r.content == nil || w.requests.count == 0 || w.supervisor.capacity() > 1)
 }
 
-// fill gives w what it has room for.
-func (s *Supervisor) fill(w *worker) { s.fillUpTo(w, math.MaxInt) }
-
-// fillUpTo is fill with most requests at most.
-func (s *Supervisor) fillUpTo(w *worker, most int) {
-	for room := min(w.room(), most); room > 0; room-- {
-		r := s.queue.front()
-		if r == nil || !w.fits(r) {
-			return
-		}
-		s.queue.pop()
-		if !w.send(r) {
-			s.queue.pushFront(r)
-			return
-		}
-	}
-}
-
 // spread gives what waits to workers that are idle.
 func (s *Supervisor) spread() {
 	if s.capacity() == 1 {
@@ -187,7 +175,7 @@ func (s *Supervisor) spread() {
 		return
 	}
 	for {
-		r := s.queue.front()
+		r := s.queue.front(anyLane)
 		if r == nil {
 			return
 		}
@@ -195,9 +183,8 @@ func (s *Supervisor) spread() {
 		if w == nil {
 			return
 		}
-		s.queue.pop()
-		if !w.send(r) {
-			s.queue.pushFront(r)
+		s.queue.pop(r)
+		if w.add(r); !w.send() {
 			return
 		}
 	}
@@ -221,33 +208,6 @@ func (s *Supervisor) spreadEvenly() {
 			idle--
 		}
 	}
-}
-
-// send gives r to w. It is false when w takes no more for now.
-func (w *worker) send(r *request) bool {
-	number := w.requests.number()
-	setNumber(r.packet.octets, number)
-	if shape := shapeOf(r.packet.octets); shape != 0 {
-		w.tell(shape)
-	}
-	if len(w.outbox) > 0 {
-		w.blocked = true
-		return false
-	}
-	full, err := sendPacket(w.fd, r.packet.octets)
-	if full || err != nil { // an error: the worker has just died, and is about to be taken out
-		w.blocked = true
-		return false
-	}
-	t := now()
-	if w.requests.count == 0 {
-		w.since = t
-	}
-	w.alone = r.content != nil && w.supervisor.capacity() == 1
-	r.worker, r.number, r.phase, r.progress = w, number, sent, t
-	w.requests.add(r)
-	w.supervisor.inFlight.Add(1)
-	return true
 }
 
 // tell tells w of a shape, the first time.

@@ -57,6 +57,9 @@ type frame struct {
 
 func (f *frame) ends() bool { return f.flags&flagEnd != 0 }
 
+// errNothing tells that nothing has come.
+var errNothing = errors.New("python: no packet")
+
 var errFrame = errors.New("python: a packet of the worker is malformed")
 
 // nextFrame takes a frame off the front of a packet.

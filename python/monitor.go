@@ -44,8 +44,8 @@ func (s *Supervisor) look() (late []*request, more bool) {
 	defer s.release()
 	s.takeInbox()
 	t := now()
-	for r := s.queue.front(); r != nil && t-r.arrived > int64(s.options.QueueTime); r = s.queue.front() {
-		s.queue.pop()
+	for r := s.queue.front(anyLane); r != nil && t-r.arrived > int64(s.options.QueueTime); r = s.queue.front(anyLane) {
+		s.queue.pop(r)
 		r.gone = true
 		r.finish()
 		late = append(late, r)
@@ -84,6 +84,9 @@ func (w *worker) lookForLong(t int64) {
 	s := w.supervisor
 	unknown := w.requests.count - w.begun
 	quiet := t - w.since
+	if quiet > int64(stillTime) && w.calls() {
+		s.longAt = t
+	}
 	switch {
 	case unknown == 0:
 	case unknown > 1 && quiet > int64(lookEvery) && w.calls(), quiet > int64(sleepTime):
@@ -104,6 +107,10 @@ func (w *worker) lookForLong(t int64) {
 
 // sleepTime is how long a worker may take to read a request. Less can be the system's doing, which has others to run.
 const sleepTime = 50 * time.Millisecond
+
+// stillTime is for how long a worker that calls the application may send nothing, when requests better come one by one for a while. It
+// cannot tell by itself when the call keeps Python's lock. Less can be the system's doing.
+const stillTime = 20 * time.Millisecond
 
 // calls tells whether w is calling the application, as far as it is known.
 func (w *worker) calls() bool {

@@ -1,63 +1,108 @@
 package python
 
-// queue is the requests that wait for a worker, oldest first. One whose client has left keeps its place, and is skipped.
+// queue is the requests that wait for a worker: a lane for each loop that they wait on, because a worker that is read on a loop
+// answers those best which wait there.
 type queue struct {
-	ring  []*request // its length is a power of 2
-	first int
-	used  int // places
-	count int // requests that still wait
+	lanes []lane
+	count int // requests that wait
 }
 
-func (q *queue) grow() {
-	ring := make([]*request, max(64, 2*len(q.ring)))
-	for i := range q.used {
-		ring[i] = q.ring[(q.first+i)&(len(q.ring)-1)]
+// anyLane stands for no lane in particular.
+const anyLane = -1
+
+// overtaken is for how long, in nanoseconds, a request may have waited more than another one that goes first because of its lane.
+const overtaken = 1e6
+
+func (q *queue) lane(r *request) *lane {
+	for r.lane >= len(q.lanes) {
+		q.lanes = append(q.lanes, lane{})
 	}
-	q.ring, q.first = ring, 0
+	return &q.lanes[r.lane]
 }
 
 func (q *queue) push(r *request) {
-	if q.used == len(q.ring) {
-		q.grow()
-	}
-	q.ring[(q.first+q.used)&(len(q.ring)-1)] = r
-	q.used++
+	q.lane(r).push(r)
 	q.count++
 }
 
-// pushFront puts r in front of all others.
+// pushFront puts r in front of all others of its lane.
 func (q *queue) pushFront(r *request) {
-	if q.used == len(q.ring) {
-		q.grow()
-	}
-	q.first = (q.first - 1) & (len(q.ring) - 1)
-	q.ring[q.first] = r
-	q.used++
+	q.lane(r).pushFront(r)
 	q.count++
 }
 
-// front is the oldest request, nil when there is none.
-func (q *queue) front() *request {
-	for q.used > 0 {
-		if r := q.ring[q.first]; r.phase == queued {
-			return r
+// front is the request whose turn it is with a worker of that lane: the oldest of the lane, unless another one is much older. It is nil when there is none.
+func (q *queue) front(own int) *request {
+	var first, best *request
+	for i := range q.lanes {
+		r := q.lanes[i].front()
+		if i == own {
+			first = r
 		}
-		q.drop()
+		if r != nil && (best == nil || r.arrived < best.arrived) {
+			best = r
+		}
 	}
-	return nil
+	if first != nil && first.arrived-best.arrived < overtaken {
+		return first
+	}
+	return best
 }
 
 // pop removes what front has returned.
-func (q *queue) pop() {
+func (q *queue) pop(r *request) {
+	q.lanes[r.lane].drop()
 	q.count--
-	q.drop()
-}
-
-func (q *queue) drop() {
-	q.ring[q.first] = nil
-	q.first = (q.first + 1) & (len(q.ring) - 1)
-	q.used--
 }
 
 // forget tells that a request which waits is over: its client has left.
 func (q *queue) forget() { q.count-- }
+
+// lane is requests in the order in which they came. One whose client has left keeps its place, and is skipped.
+type lane struct {
+	ring  []*request // its length is a power of 2
+	first int
+	used  int // places
+}
+
+func (l *lane) grow() {
+	ring := make([]*request, max(64, 2*len(l.ring)))
+	for i := range l.used {
+		ring[i] = l.ring[(l.first+i)&(len(l.ring)-1)]
+	}
+	l.ring, l.first = ring, 0
+}
+
+func (l *lane) push(r *request) {
+	if l.used == len(l.ring) {
+		l.grow()
+	}
+	l.ring[(l.first+l.used)&(len(l.ring)-1)] = r
+	l.used++
+}
+
+func (l *lane) pushFront(r *request) {
+	if l.used == len(l.ring) {
+		l.grow()
+	}
+	l.first = (l.first - 1) & (len(l.ring) - 1)
+	l.ring[l.first] = r
+	l.used++
+}
+
+// front is the oldest request, nil when there is none.
+func (l *lane) front() *request {
+	for l.used > 0 {
+		if r := l.ring[l.first]; r.phase == queued {
+			return r
+		}
+		l.drop()
+	}
+	return nil
+}
+
+func (l *lane) drop() {
+	l.ring[l.first] = nil
+	l.first = (l.first + 1) & (len(l.ring) - 1)
+	l.used--
+}

@@ -4,13 +4,16 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+
+	"github.com/weirhttp/weir/app"
 )
 
-// reader reads what a worker sends. It belongs to one goroutine.
+// reader reads what a worker sends. It belongs to the goroutine or the loop that reads from the worker.
 type reader struct {
 	receiver receiver
 	heads    *heads
 	events   []event
+	answer   app.Response // storage
 }
 
 // event is a frame together with the request that it is about.
@@ -19,24 +22,6 @@ type event struct {
 	request *request // nil: about none
 	ended   bool     // it was the last of the request
 	silent  bool     // nobody waits for the response
-}
-
-// read reads packets until the connection ends, which it does when the worker is dead.
-func (w *worker) read() {
-	defer close(w.drained)
-	w.reader.heads = newHeads()
-	for {
-		packet, file, err := w.reader.receiver.receive(w.fd)
-		if packet == nil || err != nil {
-			closeFile(file)
-			return
-		}
-		if err := w.receive(packet, file); err != nil {
-			w.supervisor.log.Error("worker has sent what nobody understands and is killed", "pid", w.pid, "error", err)
-			w.kill()
-			return
-		}
-	}
 }
 
 func closeFile(file *os.File) {
@@ -99,14 +84,21 @@ func (w *worker) account(events []event) {
 		case e.kind == frameReturned:
 			r.leaves()
 			s.requeue(r)
+			s.takenBack++
 		case e.kind == frameAbort, e.kind == frameHold,
 			e.ends() && (e.kind == frameHead || e.kind == frameData || e.kind == frameFile):
 			e.ended = true
 			finished++
+			if r.noticed > 0 && t-r.noticed > int64(slowCall) {
+				s.longAt = t
+			}
 			r.leaves()
 			r.finish()
 		default:
 			r.begins()
+			if e.kind == frameBegun && r.noticed == 0 {
+				r.noticed = t
+			}
 			r.streams = r.streams || e.kind == frameHead
 			r.awaits = e.kind == frameWant
 		}
@@ -179,7 +171,7 @@ func (w *worker) handle(e *event) error {
 		if err != nil {
 			return err
 		}
-		r.respond(h, content, e.ended)
+		w.respond(r, h, content, e.ended)
 	case frameData:
 		if !e.silent {
 			r.data(e.payload, e.ended)
@@ -208,6 +200,7 @@ func (w *worker) serves(payload []byte) error {
 	s := w.supervisor
 	s.mu.Lock()
 	w.marks.used = ready["marks"] == true
+	w.takesSeveral = ready["several"] == true
 	s.mu.Unlock()
 	if ready["keys"] == true {
 		s.shapes.enabled.Store(true)

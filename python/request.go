@@ -25,6 +25,7 @@ type request struct {
 	deferred   app.Deferred
 	safe       bool     // GET or HEAD
 	content    *content // nil: it is in the packet
+	lane       int      // of the queue: which loop it waits on
 
 	// Guarded by supervisor.mu.
 	packet   *packet // with the REQUEST frame
@@ -36,6 +37,7 @@ type request struct {
 	stuck    bool     // the worker was in it for longer than Options.Timeout
 	streams  bool     // the response has begun
 	arrived  int64    // when it was submitted
+	noticed  int64    // when it was known that the call takes long; 0: it is not
 	progress int64    // when the worker has last shown that it works at it
 	owed     int      // octets that the worker has sent and has no credit for
 	awaits   bool     // the worker waits for content of the request

@@ -15,8 +15,14 @@ type whole struct {
 	short [192]byte
 }
 
-// respond begins the response, and ends it when that was all.
-func (r *request) respond(h *head, content []byte, ended bool) {
+// respond begins the response to r, and ends it when that was all.
+func (w *worker) respond(r *request, h *head, content []byte, ended bool) {
+	if ended && w.home != nil {
+		answer := &w.reader.answer
+		answer.Status, answer.Headers, answer.Content = h.status, h.headers, content
+		_ = w.home.Answer(r.deferred, answer) // ErrGone: the client has left
+		return
+	}
 	if ended {
 		w := &whole{Response: app.Response{Status: h.status, Headers: h.headers}}
 		w.Content = append(w.short[:0], content...)

@@ -91,6 +91,7 @@ type Supervisor struct {
 	config      []byte // the CONFIG packet
 	starter     startedBy
 	shapes      shapes
+	homes       homes
 
 	group    sync.WaitGroup // of the goroutines that keep workers, and those of the processes
 	stopping chan struct{}  // closed when Shutdown begins
@@ -104,10 +105,13 @@ type Supervisor struct {
 	inbox    inbox
 	inFlight atomic.Int64 // requests that workers have
 	posted   atomic.Bool  // sharePosted will be called
+	free     atomic.Bool  // a worker has nothing to do, as far as it is known
 	watched  atomic.Bool  // the monitor is looking
 
 	mu        sync.Mutex
 	queue     queue
+	load      load
+	longAt    int64     // when a call has ended that took long
 	workers   []*worker // that take requests
 	leaving   []*worker // that take no more, and finish what they have
 	next      int       // of them, for whom a request is looked for first
@@ -138,6 +142,7 @@ func New(options Options) (*Supervisor, error) {
 		ended:       make(chan struct{}),
 		working:     make(chan struct{}, 1),
 		scratch:     make([]byte, maxPacket),
+		longAt:      -calmTime,
 		shapes:      shapes{seed: maphash.MakeSeed()},
 	}
 	if s.script == nil {
@@ -203,8 +208,8 @@ func (s *Supervisor) refuseAll() {
 	s.mu.Lock()
 	s.takeInbox()
 	var waiting []*request
-	for r := s.queue.front(); r != nil; r = s.queue.front() {
-		s.queue.pop()
+	for r := s.queue.front(anyLane); r != nil; r = s.queue.front(anyLane) {
+		s.queue.pop(r)
 		r.finish()
 		waiting = append(waiting, r)
 	}

@@ -70,19 +70,29 @@ type receiver struct {
 	message unix.Msghdr
 }
 
-// receive waits for a packet. It is a view, valid until the next call; nil when the connection has ended.
-func (r *receiver) receive(fd int) (packet []byte, file *os.File, err error) {
+// receive receives a packet. It is a view, valid until the next call; nil when the connection has ended. With wait it waits for one,
+// else the error is errNothing when there is none.
+func (r *receiver) receive(fd int, wait bool) (packet []byte, file *os.File, err error) {
 	for {
 		r.iov.Base = &r.buf[0]
 		r.iov.SetLen(len(r.buf))
 		r.message = unix.Msghdr{Iov: &r.iov, Control: &r.control[0]}
 		r.message.SetIovlen(1)
 		r.message.SetControllen(len(r.control))
-		n, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.message)), unix.MSG_CMSG_CLOEXEC)
-		if errno == unix.EINTR {
-			continue
+		var n uintptr
+		var errno syscall.Errno
+		if wait {
+			n, _, errno = unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.message)), unix.MSG_CMSG_CLOEXEC)
+		} else {
+			n, _, errno = unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.message)), unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
 		}
-		if errno != 0 {
+		switch errno {
+		case 0:
+		case unix.EINTR:
+			continue
+		case unix.EAGAIN:
+			return nil, nil, errNothing
+		default:
 			return nil, nil, os.NewSyscallError("recvmsg", errno)
 		}
 		if r.message.Controllen > 0 {

@@ -20,7 +20,9 @@ func takePacket(int, []byte) (n int) { return 0 }
 
 type receiver struct{ buf [maxPacket]byte }
 
-func (r *receiver) receive(int) (packet []byte, file *os.File, err error) { return nil, nil, errSystem }
+func (r *receiver) receive(int, bool) (packet []byte, file *os.File, err error) {
+	return nil, nil, errSystem
+}
 
 func newMarks() (m marks, file *os.File, err error) { return m, nil, errSystem }
 

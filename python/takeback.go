@@ -15,17 +15,16 @@ func (s *Supervisor) takeBack(w *worker) {
 		if n == 0 {
 			break
 		}
-		f, _, err := nextFrame(s.scratch[:n])
-		if err != nil {
-			continue // not of our making
-		}
-		if f.kind != frameRequest {
+		f, rest, err := nextFrame(s.scratch[:n])
+		if err == nil && f.kind != frameRequest {
 			control = append(control, bytes.Clone(s.scratch[:n]))
 			continue
 		}
-		if r := w.requests.get(f.number); r != nil {
-			r.leaves()
-			back = append(back, r)
+		for ; err == nil; f, rest, err = nextFrame(rest) {
+			if r := w.requests.get(f.number); r != nil {
+				r.leaves()
+				back = append(back, r)
+			}
 		}
 	}
 	w.blocked = false
@@ -54,7 +53,7 @@ func (s *Supervisor) takeBack(w *worker) {
 		w.sleeps(t)
 	}
 	for r := range w.requests.all() {
-		if r.phase == sent {
+		if r.phase == sent && w.marks.begun(r.number) {
 			r.begins()
 			r.progress = t
 		}

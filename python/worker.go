@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"runtime"
 	"sync/atomic"
+
+	"github.com/weirhttp/weir/app"
 )
 
 // worker is a worker process.
@@ -28,23 +30,26 @@ type worker struct {
 	rss     atomic.Int64
 
 	// Guarded by supervisor.mu.
-	requests table
-	shapes   [maxShapes/64 + 1]uint64 // those that it was told: a bit each
-	begun    int                      // requests of which it is known that the application is being called
-	alone    bool                     // it gets no other request beside the one that it has
-	blocked  bool                     // its socket takes no more
-	dead     bool                     // it has exited
-	asleep   int64                    // since when it reads nothing; 0: it does
-	tryAt    int64                    // when it is given a request again
-	pause    int64                    // from then, when it still does not read
-	outbox   [][]byte                 // packets that wait for room
-	since    int64                    // when its last replies came, or it began after a pause
-	average  int64                    // nanoseconds a request takes it
-	answered int                      // requests in all
-	most     int                      // of them before it is replaced; 0: any number
+	requests     table
+	shapes       [maxShapes/64 + 1]uint64 // those that it was told: a bit each
+	lane         int                      // of requests that are best answered where this worker is read; anyLane: there is none
+	begun        int                      // requests of which it is known that the application is being called
+	alone        bool                     // it gets no other request beside the one that it has
+	takesSeveral bool                     // requests in one packet
+	blocked      bool                     // its socket takes no more
+	dead         bool                     // it has exited
+	asleep       int64                    // since when it reads nothing; 0: it does
+	tryAt        int64                    // when it is given a request again
+	pause        int64                    // from then, when it still does not read
+	outbox       [][]byte                 // packets that wait for room
+	since        int64                    // when its last replies came, or it began after a pause
+	average      int64                    // nanoseconds a request takes it
+	answered     int                      // requests in all
+	most         int                      // of them before it is replaced; 0: any number
 
 	marks  marks
-	reader reader // of the goroutine that reads
+	reader reader
+	home   app.Poller // the loop that reads; nil: a goroutine does. Of the one who reads
 }
 
 // startedBy runs starts of processes on a thread that lasts as long as they may: Linux ends a worker with the thread that has
@@ -120,6 +125,7 @@ func (s *Supervisor) start(slot int) (*worker, error) {
 	s.mu.Unlock()
 	logged := make(chan struct{})
 	go w.logOutput(logged)
+	w.reader.heads = newHeads()
 	go w.read()
 	s.group.Add(1)
 	go w.wait(logged)

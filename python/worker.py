@@ -975,7 +975,7 @@ class Worker:
                 x.gone = True
                 self.engine.wake(x)
                 return
-        for item in self.backlog:
+        for item in list(self.backlog):  # others take from it
             if item[0] == number:
                 try:
                     self.backlog.remove(item)
@@ -1112,12 +1112,22 @@ class Worker:
                     leave()
                 if n >= environ_at:
                     length, kind, flags, shape, number, size = unpack(buffer)
-                if n < environ_at or kind != 2 or length + 12 != n:
+                if n < environ_at or kind != 2 or length + 12 > n:
                     self.read(n)
                     if self.stopping and not backlog and engine.is_idle():
                         flush()
                         return True
                     continue
+                end = length + 12
+                while end < n:  # more requests
+                    at = end
+                    length_, kind, flags_, shape_, number_, size_ = unpack(buffer, at)
+                    end = at + length_ + 12
+                    at += environ_at
+                    backlog.append((number_, flags_, shape_, buffer[at : at + size_], bytes(view[at + size_ : end])))
+                    if vanished:
+                        vanished.discard(number_)
+                n = length + 12
                 values = view[environ_at:]
                 data = b"" if length == size + 4 else bytes(view[environ_at + size : n])
                 if vanished:
@@ -1366,6 +1376,19 @@ class Threads:
                 if worker.backlog and self.seats:
                     self.seats.pop().lock.release()
 
+    def give_back(self):
+        """Gives requests back that were read and would have to wait for a call that takes long."""
+        worker = self.worker
+        if self.blocks or not worker.gives_back:
+            return
+        while True:
+            try:
+                item = worker.backlog.pop()
+            except IndexError:
+                break
+            worker.queue(frame(RETURNED, item[0]))
+        worker.flush()
+
     def stuck(self, x):
         """The call of x takes long: finds somebody else who reads."""
         if self.seats or self.waiting:
@@ -1488,6 +1511,9 @@ class Greenlets:
                 self.waiting -= 1
         x.news = False
 
+    def give_back(self):
+        pass
+
     def stuck(self, x):
         pass
 
@@ -1547,6 +1573,8 @@ class Ticker:
                     until = now + self.AFTERWARDS
                     if not x.begun:
                         self.begin(x)
+                    if worker.backlog:
+                        worker.engine.give_back()
                     worker.engine.stuck(x)
             if outbox.frames and (outbox.flushes == flushes or nudged):
                 outbox.flush()
@@ -1757,6 +1785,7 @@ def main():
         "multithread": worker.base["wsgi.multithread"],
         "multiprocess": worker.base["wsgi.multiprocess"],
         "keys": True,
+        "several": True,
         "marks": worker.shares_marks,
         "nudge": worker.ticker.nudge is not None,
     }

@@ -437,6 +437,25 @@ class TestResponse(unittest.TestCase):
             s.finish(*range(1, 31))
             self.assertLess(len(s.log), 40)
 
+    def test_several_requests_in_a_packet(self):
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind, returns=True) as s:
+                s.get()
+                s.send(request(1) + request(2, "/echo", content=b"abc", method="POST") + request(3))
+                one, two, three = s.finish(1, 2, 3)
+                self.assertEqual((one.text, two.text, three.text), ("Hello, World!", "b'abc'", "Hello, World!"))
+        for returns in (True, False):  # what would have to wait for a call that takes long is given back
+            with self.subTest(returns=returns), Supervisor(returns=returns) as s:
+                s.get()
+                s.log.clear()
+                s.send(request(1, "/sleep", "0.3") + request(2) + request(3))
+                one, two, three = s.finish(1, 2, 3)
+                self.assertEqual([k for k, _, n, _ in s.log if n in (2, 3)], [RETURNED] * 2 if returns else [HEAD] * 2)
+                if returns:
+                    kinds = [(k, n) for k, _, n, _ in s.log]
+                    self.assertLess(kinds.index((RETURNED, 2)), kinds.index((HEAD, 1)))
+                self.assertEqual(s.get().text, "Hello, World!")
+
     def test_finished_replies_leave_while_another_is_slow(self):
         for kind in CLASSES:
             with self.subTest(kind), Supervisor(kind=kind) as s:

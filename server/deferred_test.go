@@ -112,6 +112,10 @@ func TestDeferredAnswers(t *testing.T) {
 	}{
 		{"answer", get("/defer"), answer, 200, "onetwo", 6, false},
 		{"answer on the loop", get("/defer"), onLoop(answer), 200, "onetwo", 6, false},
+		{"answer of a Poller", get("/defer"), answerOnPoller(response("onetwo", app.Header{Name: "X-A", Value: "1"})), 200, "onetwo", 6, false},
+		{"answer of a Poller with a length", get("/defer"), answerOnPoller(response("onetwo", app.Header{Name: "Content-Length", Value: "6"})), 200, "onetwo", 6, false},
+		{"answer of a Poller to HEAD", "HEAD /defer HTTP/1.1\r\nHost: a\r\n\r\n", answerOnPoller(response("onetwo")), 200, "", 6, false},
+		{"large answer of a Poller", get("/defer"), answerOnPoller(response(strings.Repeat("x", 1<<20))), 200, strings.Repeat("x", 1<<20), 1 << 20, false},
 		{"stream", get("/defer"), stream, 200, "onetwo", -1, false},
 		{"stream on the loop", get("/defer"), onLoop(stream), 200, "onetwo", -1, false},
 		{"answer to HEAD", "HEAD /defer HTTP/1.1\r\nHost: a\r\n\r\n", answer, 200, "", 6, false},

@@ -35,7 +35,7 @@ type Deferred struct {
 	watcher app.Watcher   // a *notice when Done was called
 	wait    time.Duration // the deadline that is not set yet
 	isHead  bool
-	calling bool // the application has not returned yet, and runs on the loop
+	calling bool // the wire does not wait yet: the application has not returned, or the loop has not heard of it
 	closed  bool // the application has ended the response
 	expired bool // the server answers, at the deadline
 	gone    bool // the response has ended, or nobody reads it
@@ -52,9 +52,9 @@ func (x *Exchange) Defer() app.Deferred {
 	p := x.wire.Park()
 	d := p.Deferred()
 	d.wire, d.isHead = p, x.isHead
+	d.calling = true
 	x.phase, x.deferred = parked, d
 	if x.mail == nil {
-		d.calling = true
 		p.Attach()
 	} else {
 		x.host.loop.Post(attach, p)
@@ -194,6 +194,23 @@ func sendAnswer(p any) {
 	if r != nil {
 		d.send(r)
 	}
+}
+
+// answerNow is Answer on the loop. r is the caller's again when it returns.
+func (d *Deferred) answerNow(r *app.Response) error {
+	d.mu.Lock()
+	if d.x != nil || d.closed || d.expired || d.gone {
+		d.mu.Unlock()
+		return app.ErrGone
+	}
+	if d.calling || len(r.Content) > pieceSize || !d.wire.Room() {
+		d.mu.Unlock()
+		return d.Answer(kept(r))
+	}
+	d.closed = true
+	d.mu.Unlock()
+	d.send(r)
+	return nil
 }
 
 // send answers with r. The response has not begun.

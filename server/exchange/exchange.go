@@ -198,10 +198,11 @@ func (x *Exchange) run(application app.Application) {
 // when there is something about the response that needs the long way.
 func (x *Exchange) sendWhole(content []byte) bool {
 	h := &x.head
-	if x.phase != started || x.isHead || h.HasLength || noContent(h.Code) || len(content) > pieceSize || !x.wire.Room() {
+	size := int64(len(content))
+	if x.phase != started || x.isHead || h.HasLength && h.Length != size || noContent(h.Code) || size > pieceSize || !x.wire.Room() {
 		return false
 	}
-	h.Close, h.NoContent, h.Length = x.Environ.ClosesConnection(), false, int64(len(content))
+	h.Close, h.NoContent, h.Length = x.Environ.ClosesConnection(), false, size
 	x.phase = ended
 	x.body = nil
 	h.Done = true

@@ -119,6 +119,9 @@ func (e *executor) Enter(interface{ TakenOver() }) uint64 { return 0 }
 func (e *executor) Leave(uint64) bool                     { return true }
 func (e *executor) Abandon(c interface{ TakenOver() })    { c.TakenOver() }
 func (e *executor) Depart()                               {}
+func (e *executor) Watch(int, func(), func()) error       { return nil }
+func (e *executor) Unwatch(int)                           {}
+func (e *executor) Exited() <-chan struct{}               { return nil }
 
 func (e *executor) Post(f func(p any), p any) {
 	e.mu.Lock()

@@ -1,6 +1,8 @@
 package exchange
 
 import (
+	"bytes"
+	"slices"
 	"time"
 
 	"github.com/weirhttp/weir/app"
@@ -11,6 +13,9 @@ import (
 // Application code is called between Enter and Leave. Leave is false when the loop has gone on without the call; TakenOver
 // was called then, and the goroutine, which is a plain one from there on, ends with Depart. Abandon is for one
 // that ends in the middle of a call.
+//
+// Watch has readable called while fd can be read, until Unwatch; ended is called when the loop ends before. Exited is closed then, and
+// is for any goroutine.
 type Loop interface {
 	Post(f func(p any), p any)
 	After(d time.Duration, f func())
@@ -18,6 +23,9 @@ type Loop interface {
 	Leave(call uint64) bool
 	Abandon(c interface{ TakenOver() })
 	Depart()
+	Watch(fd int, readable, ended func()) error
+	Unwatch(fd int)
+	Exited() <-chan struct{}
 }
 
 // Host is what the exchanges of one loop share.
@@ -44,6 +52,39 @@ func (e executor) Post(f func()) { e.loop.Post(e.callback, f) }
 // After implements app.Executor.
 func (e executor) After(d time.Duration, f func()) {
 	e.loop.Post(func(any) { e.loop.After(d, func() { e.Post(f) }) }, nil)
+}
+
+// AddReader implements app.Poller.
+func (e executor) AddReader(fd int, readable, ended func()) error {
+	result := make(chan error, 1)
+	e.loop.Post(func(any) { result <- e.loop.Watch(fd, readable, ended) }, nil)
+	select {
+	case err := <-result:
+		return err
+	case <-e.loop.Exited():
+	}
+	select {
+	case err := <-result: // it was its last task
+		return err
+	default:
+		return app.ErrGone
+	}
+}
+
+// RemoveReader implements app.Poller.
+func (e executor) RemoveReader(fd int) { e.loop.Unwatch(fd) }
+
+// Answer implements app.Poller.
+func (e executor) Answer(d app.Deferred, r *app.Response) error {
+	if own, ok := d.(*Deferred); ok && own.wire.Host() == e.Host {
+		return own.answerNow(r)
+	}
+	return d.Answer(kept(r))
+}
+
+// kept is a copy of r.
+func kept(r *app.Response) *app.Response {
+	return &app.Response{Status: r.Status, Headers: slices.Clone(r.Headers), Content: bytes.Clone(r.Content)}
 }
 
 // callback calls an application's function on the loop.

@@ -4,6 +4,7 @@ package h1
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirhttp/weir/app"
@@ -50,6 +51,7 @@ type Protocol struct {
 	fixedAt int64             // the second for which fixed is good
 	date    []byte            // the part of fixed that is the Date field line
 	log     *accesslog.Scribe // nil: no access log
+	named   atomic.Pointer[name]
 }
 
 // maxFree bounds how many transactions a loop keeps for reuse.
@@ -104,6 +106,24 @@ func (p *Protocol) fields() []byte {
 		p.date = p.fixed[start:]
 	}
 	return p.fixed
+}
+
+// name is what SERVER_NAME and SERVER_PORT are at a listener.
+type name struct {
+	listener *loop.Listener
+	host     string
+	port     int
+}
+
+// name returns that of a listener. Any goroutine may call it.
+func (p *Protocol) name(ln *loop.Listener) *name {
+	n := p.named.Load()
+	if n == nil || n.listener != ln {
+		n = &name{listener: ln}
+		n.host, n.port = local(ln)
+		p.named.Store(n)
+	}
+	return n
 }
 
 // local is what SERVER_NAME and SERVER_PORT are at a listener: never empty, on a Unix socket neither.

@@ -181,7 +181,10 @@ func (t *transaction) Remote() (host string, port int) {
 }
 
 // Local implements app.Source.
-func (t *transaction) Local() (host string, port int) { return local(t.c.Listener()) }
+func (t *transaction) Local() (host string, port int) {
+	n := t.c.protocol.name(t.c.Listener())
+	return n.host, n.port
+}
 
 // isServerWide tells whether the request is an OPTIONS of the server: "*", or an absolute-form without path and
 // query, which means the same (RFC 9112 3.2.4).
