@@ -3,8 +3,11 @@
 package examples
 
 import (
+	"bytes"
+	"context"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -131,5 +134,34 @@ func (s *site) drive(f framework) {
 	}
 	if body := s.heads("/static/style.css", 200); body != string(style) {
 		s.t.Errorf("GET /static/style.css: %q", body)
+	}
+}
+
+// TestRunASGI: what the frameworks have beside WSGI is refused, with one line that says what it is.
+func TestRunASGI(t *testing.T) {
+	dir := t.TempDir()
+	const module = `
+import falcon.asgi
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+
+settings.configure()
+falcon = falcon.asgi.App()
+django = get_asgi_application()
+`
+	if err := os.WriteFile(filepath.Join(dir, "site_asgi.py"), []byte(module), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, app := range []string{"falcon", "django"} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, binary, "run", "site_asgi:"+app, "--chdir", dir, "--python", "/usr/bin/python3", "-b", "127.0.0.1:0", "-w", "1")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		_ = cmd.Run()
+		want := "\nweir: site_asgi:" + app + " is not a WSGI application: it is asynchronous (ASGI)"
+		if cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%v: %v, %s", cmd, cmd.ProcessState, &stderr)
+		}
 	}
 }

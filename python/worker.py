@@ -230,6 +230,8 @@ class Exchange:
             elif kind is FileWrapper and self.send_file(result):
                 pass
             else:
+                if hasattr(result, "__await__"):
+                    raise TypeError("the application has returned something to be awaited, and no content: " + ASGI)
                 held = []
                 for block in result:
                     if self.holding is not None:
@@ -1698,23 +1700,39 @@ def fail(text):
     raise Unusable(text)
 
 
+ASGI = "it is asynchronous (ASGI); run it with an ASGI server, or put an adapter such as a2wsgi around it"
+
+
 def not_wsgi(found):
     """What found is, if it is not a WSGI application."""
     import inspect
 
-    for kind in type(found).__mro__:
-        if (kind.__module__ or "").split(".")[0] == "tornado" and kind.__name__ == "Application":
-            return "it is a tornado Application, which tornado itself has to run"
     is_async = lambda f: inspect.iscoroutinefunction(f) or inspect.isasyncgenfunction(f)
-    if is_async(found) or not isinstance(found, type) and is_async(getattr(type(found), "__call__", None)):
-        return "it is asynchronous (ASGI); run it with an ASGI server, or put an adapter such as a2wsgi around it"
-    if isinstance(found, type) and is_async(found.__dict__.get("__call__")):
-        return "it is a class of asynchronous (ASGI) applications; run it with an ASGI server"
     if inspect.iscoroutine(found):
         found.close()
         return "the factory is asynchronous (async def)"
+    for kind in (found if isinstance(found, type) else type(found)).__mro__:
+        module = kind.__module__ or ""
+        if module == "tornado.wsgi":  # up to tornado 5 its WSGIApplication was one, and an Application too
+            break
+        if module.split(".")[0] == "tornado" and kind.__name__ in ("Application", "RequestHandler"):
+            return "it is a tornado %s, which tornado itself has to run" % kind.__name__
+    if isinstance(found, type) and is_async(getattr(found, "__call__", None)):
+        return "it is a class of asynchronous (ASGI) applications; run it with an ASGI server"
+    if is_async(found) or is_async(getattr(type(found), "__call__", None)):
+        return ASGI
     if not callable(found):
         return "it is a %s, which cannot be called" % type(found).__name__
+    try:
+        signature = inspect.signature(found, follow_wrapped=False)  # a decorator may change it
+    except Exception:  # built-in ones have none
+        return None
+    try:
+        signature.bind({}, None)
+    except TypeError:
+        if "scope" in signature.parameters:
+            return ASGI
+        return "it takes %s, not (environ, start_response); if it makes the application, write it with parentheses" % signature
     return None
 
 

@@ -91,6 +91,7 @@ func TestRunCannotStart(t *testing.T) {
 		{[]string{"broken:app"}, "no_such_module_anywhere", true},
 		{[]string{"missing:app"}, "missing", true},
 		{[]string{"app:nothing"}, "nothing", true},
+		{[]string{"app:asynchronous"}, "weir: app:asynchronous is not a WSGI application: it is asynchronous (ASGI)", false},
 		{[]string{"app:app", "--python", old}, "3.7.9", false},
 		{[]string{"app:app", "--python", "no-such-python"}, "no-such-python", false},
 		{[]string{"app:app", "--virtualenv", dir}, "virtualenv", false},

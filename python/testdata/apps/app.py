@@ -124,3 +124,7 @@ def app(environ, start_response):
 
 def factory():
     return app
+
+
+async def asynchronous(scope, receive, send):
+    pass

@@ -1,5 +1,6 @@
 """Applications for worker_test.py. What they note with note() is read by the test from standard error."""
 
+import functools
 import gzip
 import io
 import os
@@ -649,5 +650,39 @@ class Asgi:
         pass
 
 
+class InheritsAsgi(Asgi):
+    pass
+
+
+class Asgi2:
+    """ASGI before version 3: an instance for each request."""
+
+    def __init__(self, scope):
+        pass
+
+    async def __call__(self, receive, send):
+        pass
+
+
+def asgi2(scope):
+    return Asgi2(scope)
+
+
+def synchronous(scope, receive, send):
+    """What middleware of ASGI may be."""
+    return asynchronous(scope, receive, send)
+
+
+def factory_with_options(config=None):
+    return application
+
+
 asgi = Asgi()
+inherits_asgi = InheritsAsgi()
+partial_asgi = functools.partial(asynchronous)
+decorated = functools.wraps(factory_with_options)(lambda environ, start_response: do_hello(environ, start_response))
+
+
+async def do_awaited(environ, start_response):
+    start_response(OK, [])
 number = 5
