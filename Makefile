@@ -5,7 +5,7 @@
 # make race    every test under the race detector, with invariants checked after each event
 # make fuzz    each fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
-# make browser   a headless Chromium clicks through examples/chat and the demo (SCREENSHOTS=DIR keeps pictures)
+# make browser   a headless Chromium clicks through examples/chat, the demo and Django's admin (SCREENSHOTS=DIR keeps pictures)
 # make cross   compile for the other systems
 # make bench   compare with peers (wrk is used where it is installed)
 # make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
@@ -64,6 +64,7 @@ lint:
 
 # Chromium is Debian's package chromium.
 browser:
+	.ci/python
 	cd .ci/browser && $(GO) test -count=1 -timeout 2m ./...
 
 cross:

@@ -1,4 +1,4 @@
-// Package browser has a headless Chromium click through what weir shows in a browser: examples/chat and the demo.
+// Package browser has a headless Chromium click through what weir shows in a browser: examples/chat, the demo, and Django's admin.
 //
 // SCREENSHOTS=DIR keeps pictures of the pages in DIR.
 package browser
@@ -28,7 +28,7 @@ import (
 const (
 	// patience is how long a test waits for one condition, whole for how long for all: both are met long before.
 	patience = 15 * time.Second
-	whole    = 55 * time.Second
+	whole    = 100 * time.Second
 )
 
 // chromium is the context of the browser that all tests share. programs is the folder of what is tested.
