@@ -21,21 +21,22 @@ type framework struct {
 	wrongMethod int // status of PUT /form, which knows POST alone
 	head        int // status of HEAD /
 	missing     int // status of GET of a static file that is not there
+	unchanged   int // status of GET of one that the client has already
 }
 
 var frameworks = map[string]framework{
-	"flask":  {redirect: 302, wrongMethod: 405, head: 200, missing: 404},
-	"django": {redirect: 302, wrongMethod: 405, head: 200, missing: 404},
+	"flask":  {redirect: 302, wrongMethod: 405, head: 200, missing: 404, unchanged: 304},
+	"django": {redirect: 302, wrongMethod: 405, head: 200, missing: 404, unchanged: 304},
 	// Its middleware for static files answers with "Connection: close" when there is none. PEP 3333 forbids that; weir's log says so.
-	"webpy":    {redirect: 302, wrongMethod: 405, head: 200, missing: 500},
-	"werkzeug": {redirect: 302, wrongMethod: 405, head: 200, missing: 404},
+	"webpy":    {redirect: 302, wrongMethod: 405, head: 200, missing: 500, unchanged: 304},
+	"werkzeug": {redirect: 302, wrongMethod: 405, head: 200, missing: 404, unchanged: 304},
 	// "See Other" to clients of HTTP/1.1, whatever the method was.
-	"bottle":   {redirect: 303, wrongMethod: 405, head: 200, missing: 404},
-	"cherrypy": {redirect: 303, wrongMethod: 405, head: 200, missing: 404},
-	// A resource that has on_get has no on_head.
-	"falcon": {redirect: 302, wrongMethod: 405, head: 405, missing: 404},
+	"bottle":   {redirect: 303, wrongMethod: 405, head: 200, missing: 404, unchanged: 304},
+	"cherrypy": {redirect: 303, wrongMethod: 405, head: 200, missing: 404, unchanged: 304},
+	// A resource that has on_get has no on_head, and static files have neither an ETag nor Last-Modified.
+	"falcon": {redirect: 302, wrongMethod: 405, head: 405, missing: 404, unchanged: 200},
 	// The method is one condition of several for a view, and when one is not met, there is no such view.
-	"pyramid": {redirect: 302, wrongMethod: 404, head: 200, missing: 404},
+	"pyramid": {redirect: 302, wrongMethod: 404, head: 200, missing: 404, unchanged: 304},
 }
 
 // command is a command line of the documentation that serves an example.
@@ -128,6 +129,7 @@ func (s *site) drive(f framework) {
 	s.streams()
 	s.uploads()
 	s.heads("/", f.head)
+	s.revalidates("/static/style.css", f.unchanged)
 	style, err := os.ReadFile(s.style)
 	if err != nil {
 		s.t.Fatal(err)
