@@ -213,6 +213,30 @@ func (e *Environ) Lookup(key string) (string, bool) {
 	return s, ok
 }
 
+// Meta is the meta-variables of a request (RFC 3875 4.1), as they are before they become strings.
+type Meta struct {
+	ScriptName, Protocol, Scheme string
+	Target                       []byte // a view
+	ServerName                   string
+	ServerPort                   int
+	RemoteAddr                   string // "" on a Unix socket
+	RemotePort                   int
+	ContentLength                int64 // -1: there is none
+}
+
+// Meta returns all meta-variables at once, for those who need every one. ok is false when the application or the deployer has
+// set keys: only Lookup knows these.
+func (e *Environ) Meta() (m Meta, ok bool) {
+	if e.own != nil || len(e.gateway.Extra) > 0 {
+		return m, false
+	}
+	src := e.source
+	m = Meta{ScriptName: e.script, Protocol: src.Protocol(), Scheme: src.Scheme(), Target: src.Target(), ContentLength: src.ContentLength()}
+	m.ServerName, m.ServerPort = src.Local()
+	m.RemoteAddr, m.RemotePort = src.Remote()
+	return m, true
+}
+
 // Value returns what key stands for: a string, or for wsgi keys what PEP 3333 says (Version, bool,
 // Input, io.Writer, the function FileWrapper).
 func (e *Environ) Value(key string) (any, bool) {

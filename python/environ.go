@@ -25,7 +25,7 @@ func appendEnviron(dst []byte, environ *app.Environ, length int64) []byte {
 	return append(dst, marshalEnd)
 }
 
-// gatewayKeys are the keys other than those of fields, of the path and the query. There are fewer than 16.
+// gatewayKeys are the keys other than those of fields, of the path and the query. There are fewer than 16; appendMeta has their order.
 var gatewayKeys = []string{
 	"REQUEST_METHOD", "SCRIPT_NAME", "REQUEST_URI", "RAW_URI", "SERVER_PROTOCOL", "SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT",
 	"REMOTE_USER", "AUTH_TYPE", "HTTPS", "CONTENT_LENGTH",

@@ -33,8 +33,10 @@ const (
 // appendLatin1 appends octets as the str that PEP 3333 makes of them: one character each.
 func appendLatin1[T string | []byte](dst []byte, octets T) []byte {
 	high := 0
-	for i := range len(octets) {
-		high += int(octets[i] >> 7)
+	if !isASCII([]byte(octets)) {
+		for i := range len(octets) {
+			high += int(octets[i] >> 7)
+		}
 	}
 	switch {
 	case high > 0:
@@ -55,6 +57,18 @@ func appendLatin1[T string | []byte](dst []byte, octets T) []byte {
 		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(octets)))
 	}
 	return append(dst, octets...)
+}
+
+// isASCII looks at eight octets at a time.
+func isASCII(octets []byte) bool {
+	var seen uint64
+	for ; len(octets) >= 8; octets = octets[8:] {
+		seen |= binary.LittleEndian.Uint64(octets)
+	}
+	for _, c := range octets {
+		seen |= uint64(c)
+	}
+	return seen&0x8080808080808080 == 0
 }
 
 // appendMarshal appends a value: nil, bool, int, float64, string (which is UTF-8), []byte, []string, []any (a

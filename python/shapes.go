@@ -3,6 +3,7 @@ package python
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"math/bits"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -100,21 +101,23 @@ func appendValues(dst, name []byte, environ *app.Environ, length int64) (values,
 	start, n := len(dst), 0
 	dst = append(dst, marshalSmallTuple, 0)
 	var there uint16
-	for i, key := range gatewayKeys {
-		if s, ok := environ.Lookup(key); ok {
-			there |= 1 << i
-			dst = appendLatin1(dst, s)
-			n++
+	if m, ok := environ.Meta(); ok {
+		dst, there = appendMeta(dst, environ.Method(), &m)
+	} else {
+		for i, key := range gatewayKeys {
+			if s, ok := environ.Lookup(key); ok {
+				there |= 1 << i
+				dst = appendLatin1(dst, s)
+			}
 		}
 	}
 	if environ.ContentLength() < 0 && length > 0 {
 		there |= 1 << 15
-		dst = appendLatin1(dst, strconv.FormatInt(length, 10))
-		n++
+		dst = appendNumber(dst, length)
 	}
+	n += bits.OnesCount16(there) + 2
 	dst = appendLatin1(dst, environ.Path())
 	dst = appendLatin1(dst, environ.Query())
-	n += 2
 	name = binary.LittleEndian.AppendUint16(name, there)
 	var seen uint64
 	fields := 0
@@ -137,6 +140,40 @@ func appendValues(dst, name []byte, environ *app.Environ, length int64) (values,
 	}
 	dst[start+1] = byte(n)
 	return dst, name, true
+}
+
+// appendMeta appends the values of gatewayKeys, those that there are, and tells which.
+func appendMeta(dst []byte, method string, m *app.Meta) (_ []byte, there uint16) {
+	there = 1<<7 - 1 // those that always are
+	dst = appendLatin1(dst, method)
+	dst = appendLatin1(dst, m.ScriptName)
+	dst = appendLatin1(dst, m.Target)
+	dst = appendLatin1(dst, m.Target)
+	dst = appendLatin1(dst, m.Protocol)
+	dst = appendLatin1(dst, m.ServerName)
+	dst = appendNumber(dst, int64(m.ServerPort))
+	if m.RemoteAddr != "" {
+		there |= 1<<7 | 1<<8
+		dst = appendLatin1(dst, m.RemoteAddr)
+		dst = appendNumber(dst, int64(m.RemotePort))
+	}
+	if m.Scheme == "https" {
+		there |= 1 << 11
+		dst = appendLatin1(dst, "on")
+	}
+	if m.ContentLength >= 0 {
+		there |= 1 << 12
+		dst = appendNumber(dst, m.ContentLength)
+	}
+	return dst, there
+}
+
+// appendNumber appends a number as a str.
+func appendNumber(dst []byte, n int64) []byte {
+	at := len(dst)
+	dst = strconv.AppendInt(append(dst, marshalShort, 0), n, 10)
+	dst[at+1] = byte(len(dst) - at - 2)
+	return dst
 }
 
 // shapeKeys are the keys of the values that appendValues appends, marshalled, in that order.

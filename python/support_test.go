@@ -58,8 +58,8 @@ type hosted struct {
 	client *http.Client
 }
 
-// host serves testdata/apps/app.py until the test ends, and sees then that nothing is left.
-func host(t *testing.T, options python.Options) *hosted {
+// host serves testdata/apps/app.py until the test ends, at sockets too, and sees then that nothing is left.
+func host(t *testing.T, options python.Options, sockets ...string) *hosted {
 	t.Helper()
 	h := &hosted{t: t, log: &record{}}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
@@ -76,8 +76,12 @@ func host(t *testing.T, options python.Options) *hosted {
 	if h.Supervisor, err = python.New(options); err != nil {
 		t.Fatal(err)
 	}
+	bind := []string{"127.0.0.1:0"}
+	for _, path := range sockets {
+		bind = append(bind, "unix:"+path)
+	}
 	if h.server, err = server.New(server.Config{
-		Application: h.Application, Bind: []string{"127.0.0.1:0"}, Logger: log, Loops: 2, Inline: true,
+		Application: h.Application, Bind: bind, Logger: log, Loops: 2, Inline: true,
 	}); err != nil {
 		_ = h.Close()
 		t.Fatal(err)
