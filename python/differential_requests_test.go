@@ -37,7 +37,7 @@ type generator struct {
 // Every way to answer comes with GET; drawnAnswers more have other methods. Ways to read wsgi.input come round, with what they read drawn.
 // Those that are malformed are fixed. The rest ask for the environ.
 const (
-	drawnAnswers = 36
+	drawnAnswers = 32
 	inputProbes  = 70
 	probeCount   = 300
 )
@@ -48,8 +48,11 @@ func generate(seed uint64, answers, inputs []string) []probe {
 	for _, how := range answers {
 		g.answer("GET", how, g.version(4))
 	}
-	for _, how := range []string{"list", "blocks", "nothing-for-head", "raise", "raise-first", "file"} {
+	for _, how := range []string{"list", "list-three", "blocks", "nothing-for-head", "raise", "raise-first", "file"} {
 		g.answer("HEAD", how, "HTTP/1.1")
+	}
+	for _, how := range []string{"blocks", "raise-first", "raise-later", "replace-late", "length-more-blocks"} {
+		g.answer("GET", how, "HTTP/1.0")
 	}
 	for range drawnAnswers {
 		g.answer(pick(g, "HEAD", "HEAD", "POST", "GET"), pick(g, answers...), g.version(2))
@@ -216,6 +219,13 @@ var (
 func (g *generator) environ(i int) {
 	method := pick(g, "GET", "GET", "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PURGE", "M-SEARCH", "get", "Get")
 	version := g.version(4)
+	f := unframed
+	if method == "POST" || method == "PUT" || method == "PATCH" {
+		f = pick(g, unframed, byLength, chunked)
+	}
+	if f == chunked {
+		version = "HTTP/1.1"
+	}
 	path := paths[i%len(paths)]
 	target := path + pick(g, queries...)
 	tags := "environ"
@@ -245,13 +255,6 @@ func (g *generator) environ(i int) {
 	if g.IntN(4) == 0 && !slices.ContainsFunc(fields, func(f string) bool { return strings.HasPrefix(f, "Connection") }) {
 		fields = append(fields, pick(g, "Connection: close", "Connection: keep-alive", "connection: Keep-Alive"))
 	}
-	f := unframed
-	if method == "POST" || method == "PUT" || method == "PATCH" {
-		f = pick(g, unframed, byLength, chunked)
-	}
-	if f == chunked {
-		version = "HTTP/1.1"
-	}
 	tags, fields, content := g.frame(f, "some=content", tags, fields)
 	g.add(tags, method+" "+target+" "+version, fields, content, method)
 	if version == "HTTP/1.1" && g.IntN(5) == 0 && !slices.Contains(fields, "Connection: close") {
@@ -259,7 +262,7 @@ func (g *generator) environ(i int) {
 	}
 }
 
-// malformed are requests that a gateway should refuse, or that some do.
+// malformed are requests that gateways refuse, or should, or that some do.
 var malformed = []struct{ tag, head, content string }{
 	{"length-and-chunked", "POST /input/read HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked", "1\r\na\r\n0\r\n\r\n"},
 	{"length-twice-equal", "POST /input/read-length HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3", "abc"},
@@ -290,6 +293,8 @@ var malformed = []struct{ tag, head, content string }{
 	{"version-2.0", "GET / HTTP/2.0\r\nHost: a", ""},
 	{"version-word", "GET / HTTP/x\r\nHost: a", ""},
 	{"fragment", "GET /a#b HTTP/1.1\r\nHost: a", ""},
+	{"expects-other", "GET / HTTP/1.1\r\nHost: a\r\nExpect: something", ""},
+	{"target-octets", "GET //a?\xc3\xa9 HTTP/1.1\r\nHost: a", ""},
 	{"target-space", "GET /a b HTTP/1.1\r\nHost: a", ""},
 	{"target-rootless", "GET a HTTP/1.1\r\nHost: a", ""},
 	{"target-ftp", "GET ftp://a/b HTTP/1.1\r\nHost: a", ""},
