@@ -65,9 +65,10 @@ type Deferred interface {
 	SetDeadline(d time.Duration, r *Response)
 	// Done is closed when the client has left, or the response has ended.
 	Done() <-chan struct{}
-	// Watch has w told what becomes of the request. It is cheaper than a goroutine that waits for Done. One watcher for
-	// each Deferred; it is called on the loop, from when Watch is called: while the application still runs, if it does so on a
-	// goroutine.
+	// Watch has w told what becomes of the request. It is cheaper than a goroutine that waits for Done. w is called on the
+	// loop, from when Watch is called: while the application still runs, if it does so on a goroutine. There is one watcher at
+	// a time: w takes the place of an earlier one, which is told, and referred to, no more, but for a call that was on its way.
+	// So a request can be handed on to another part of a program.
 	Watch(w Watcher)
 }
 

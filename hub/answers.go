@@ -16,10 +16,9 @@ var (
 	textHeaders  = []app.Header{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}, noStore}
 	jsonHeaders  = []app.Header{{Name: "Content-Type", Value: "application/json"}, noStore}
 	emptyHeaders = []app.Header{noStore}
-	// X-Accel-Buffering has nginx pass events on as they come.
-	eventHeaders = []app.Header{
-		{Name: "Content-Type", Value: "text/event-stream"}, noStore, {Name: "X-Accel-Buffering", Value: "no"},
-	}
+	// X-Accel-Buffering has nginx pass messages on as they come.
+	bareHeaders  = []app.Header{noStore, {Name: "X-Accel-Buffering", Value: "no"}}
+	eventHeaders = append([]app.Header{{Name: "Content-Type", Value: "text/event-stream"}}, bareHeaders...)
 )
 
 // nothing is the answer to a poll whose client's position has not changed.
@@ -57,6 +56,7 @@ const LastID = "Hub-Last-Id"
 
 // position is the answer to polls that waited in vain, when id was the position.
 type position struct {
+	own      *app.Response // without the position
 	id       uint64
 	made     time.Time
 	response *app.Response
@@ -66,18 +66,22 @@ type position struct {
 // older needs none. It is what keeps the answers of a million that wait to few.
 const positionAge = time.Second
 
-// inVain is the answer to a poll from since that gets no message. last is the position of its topics; told tells that
-// the client has named since.
-func (h *Hub) inVain(since, last uint64, told bool) *app.Response {
+// inVain is the answer to a poll that gets no message. last is the position of its topics.
+func (h *Hub) inVain(hold *Hold, last uint64) *app.Response {
+	own := hold.Response
+	if own == nil {
+		own = nothing
+	}
 	now := time.Now()
 	p := h.position.Load()
-	if p == nil || p.id > last || !told && p.id != last || now.Sub(p.made) > positionAge {
-		headers := []app.Header{noStore, {Name: LastID, Value: strconv.FormatUint(last, 10)}}
-		p = &position{last, now, &app.Response{Status: nothing.Status, Headers: headers}}
+	if p == nil || p.own != own || p.id > last || !hold.Told && p.id != last || now.Sub(p.made) > positionAge {
+		told := *own
+		told.Headers = slices.Concat(own.Headers, []app.Header{{Name: LastID, Value: strconv.FormatUint(last, 10)}})
+		p = &position{own, last, now, &told}
 		h.position.Store(p)
 	}
-	if told && since >= p.id {
-		return nothing
+	if hold.Told && hold.Since >= p.id {
+		return own
 	}
 	return p.response
 }

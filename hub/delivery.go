@@ -5,18 +5,18 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/weirhttp/weir/app"
 )
 
-// delivery is a message on its way to those that wait for it. What they are sent is rendered once, by the first that
-// needs it. Any goroutine.
+// delivery is a message on its way to those that wait for it. What they are sent is rendered by the first that needs it,
+// for all that are held alike. Any goroutine.
 type delivery struct {
 	message Message
 
-	poll     sync.Once
-	response *app.Response
+	rendered atomic.Pointer[rendered]
 	stream   sync.Once
 	event    []byte
 }
@@ -27,14 +27,11 @@ func (h *Hub) arrived(m Message) (reached int) {
 	return h.shard(m.Topic).take(m)
 }
 
-// answer is the answer to a poll.
-func (d *delivery) answer() *app.Response {
-	d.poll.Do(func() { d.response = messageAnswer(d.message) })
-	return d.response
-}
-
-// chunk is the event for a stream of one topic.
-func (d *delivery) chunk() []byte {
+// chunk is what a stream of one topic is sent.
+func (d *delivery) chunk(bare bool) []byte {
+	if bare {
+		return d.message.Data
+	}
 	d.stream.Do(func() { d.event = appendEvent(nil, d.message, false) })
 	return d.event
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"errors"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -29,39 +30,31 @@ const (
 // A client that does not take its events is sent no more until it does, and then goes on from the history. When that
 // does not reach back any more, the stream ends; the client learns from the 410 when it connects again.
 func (h *Hub) Events(prefix string) app.Application {
-	return func(environ *app.Environ, start app.StartResponse) app.Body {
-		r, refusal := h.parse(environ, prefix, "GET")
-		if refusal == nil {
-			if last, ok := lastEventID(environ, &r); ok {
-				refusal = r.readSince(last)
-			}
+	return h.front(func(environ *app.Environ) (hold Hold, refusal *app.Response) {
+		hold, q, refusal := h.parse(environ, prefix, "GET")
+		hold.Stream = true
+		if last, ok := lastEventID(environ, q); ok && refusal == nil {
+			refusal = hold.readSince(last)
 		}
-		if refusal == nil {
-			_, refusal = h.look(&r, 0)
-		}
-		if refusal != nil {
-			return answer(environ, start, refusal)
-		}
-		h.stream(environ.Defer(), r)
-		return nil
-	}
+		return hold, refusal
+	})
 }
 
 // lastEventID is where the client wants to go on from, if it says so. The field counts more than the parameters:
 // these are still those of the first time when a browser connects again.
-func lastEventID(environ *app.Environ, r *request) (id string, ok bool) {
+func lastEventID(environ *app.Environ, q query) (id string, ok bool) {
 	if value, ok := environ.Header("Last-Event-ID"); ok && len(value) > 0 {
 		return string(value), true
 	}
 	for _, name := range []string{"lastEventId", "since"} {
-		if id, ok := r.query.value(name); ok {
+		if id, ok := q.value(name); ok {
 			return id, true
 		}
 	}
 	return "", false
 }
 
-// stream is a held event stream.
+// stream is a held stream.
 type stream struct {
 	hub      *Hub
 	deferred app.Deferred
@@ -69,6 +62,7 @@ type stream struct {
 	keeper   *keeper
 	index    int // in its keeper; guarded by keepers.mu
 	ended    atomic.Bool
+	bare     bool // FormatData
 
 	mu     sync.Mutex // guards what follows; Left does not take it, since a write may find that the client has left
 	since  uint64
@@ -76,21 +70,24 @@ type stream struct {
 	behind bool // the store could not be read
 }
 
-// stream begins an event stream on d.
-func (h *Hub) stream(d app.Deferred, r request) {
-	s := &stream{hub: h, deferred: d, since: r.since}
-	s.places = h.places(r.topics, s)
+// stream begins a stream on d.
+func (h *Hub) stream(d app.Deferred, hold *Hold) {
+	s := &stream{hub: h, deferred: d, since: hold.Since, bare: hold.Format == FormatData}
+	s.places = h.places(hold.Topics, s)
 	h.streams.Add(1)
 	h.keepers.add(h, s)
 	d.Watch(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := d.Start("200 OK", eventHeaders); err != nil {
+	unsent, err := hold.form().begin(d, h.options.Retry, s.since)
+	if err != nil {
 		s.end()
+		if !errors.Is(err, app.ErrGone) {
+			d.Abort(err)
+		}
 		return
 	}
-	// The position, so that a client which is cut off before its first event misses none. An id alone is no event.
-	s.write(appendPosition(strconv.AppendInt([]byte("retry: "), h.options.Retry.Milliseconds(), 10), s.since))
+	s.full = unsent > highWater
 	s.goOn()
 }
 
@@ -124,8 +121,11 @@ func (s *stream) goOn() {
 			if s.full || s.ended.Load() {
 				break
 			}
+			if s.since = m.ID; s.bare {
+				s.write(m.Data)
+				continue
+			}
 			event = appendEvent(event[:0], m, len(s.places.topics) > 1)
-			s.since = m.ID
 			s.write(event)
 		}
 	}
@@ -153,7 +153,7 @@ func (s *stream) wake(d *delivery) {
 	}
 	if len(s.places.topics) == 1 && d.message.ID > s.since && !s.behind {
 		s.since = d.message.ID
-		s.write(d.chunk())
+		s.write(d.chunk(s.bare))
 	}
 	s.goOn()
 }
@@ -164,7 +164,7 @@ func (s *stream) keepAlive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.goOn()
-	if !s.full && !s.ended.Load() {
+	if !s.full && !s.bare && !s.ended.Load() {
 		s.write(appendPosition([]byte(": keep-alive"), s.since))
 	}
 }

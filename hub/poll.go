@@ -27,39 +27,21 @@ import (
 // since of one less than oldest it gets them all, with newest those to come. 503 with Retry-After tells that the hub
 // closes.
 func (h *Hub) Poll(prefix string) app.Application {
-	return func(environ *app.Environ, start app.StartResponse) app.Body {
-		r, refusal := h.parse(environ, prefix, "GET")
-		if since, ok := r.query.value("since"); ok && refusal == nil {
-			refusal = r.readSince(since)
+	return h.front(func(environ *app.Environ) (hold Hold, refusal *app.Response) {
+		hold, q, refusal := h.parse(environ, prefix, "GET")
+		if since, ok := q.value("since"); ok && refusal == nil {
+			refusal = hold.readSince(since)
 		}
-		if refusal != nil {
-			return answer(environ, start, refusal)
+		if refusal == nil {
+			hold.Timeout, refusal = h.timeout(q)
 		}
-		timeout, refusal := h.timeout(&r)
-		if refusal != nil {
-			return answer(environ, start, refusal)
-		}
-		page, refusal := h.look(&r, 1)
-		switch {
-		case refusal != nil:
-			return answer(environ, start, refusal)
-		case len(page.Messages) > 0:
-			return answer(environ, start, messageAnswer(page.Messages[0]))
-		}
-		inVain := h.inVain(r.since, page.Last, r.told)
-		if timeout == 0 {
-			return answer(environ, start, inVain)
-		}
-		d := environ.Defer()
-		d.SetDeadline(timeout, inVain)
-		h.hold(d, r.topics, max(r.since, page.Last))
-		return nil
-	}
+		return hold, refusal
+	})
 }
 
 // poll is a held poll: all that one takes, but for its Deferred.
 type poll struct {
-	single link // when it waits for one topic; else its waiter is the pollOfSeveral, its shard that of the first
+	single link // when it waits for one topic; else its shard is that of the first. Its waiter is the poll, or largePoll
 	mu     sync.Mutex
 
 	// Guarded by mu.
@@ -67,39 +49,55 @@ type poll struct {
 	since    uint64
 }
 
-// pollOfSeveral is a poll that waits for several topics.
-type pollOfSeveral struct {
+// largePoll is a poll that waits for several topics, or whose answers are not those of Poll. That most do neither, and a
+// million of them may wait, is why these are not fields of a poll.
+type largePoll struct {
 	poll
-	links places
+	places places // when it waits for several topics
+	form   form
 }
 
-// places are the links of a poll of several topics; nil: it waits for one. That most have one, and a million of them may
-// wait, is why this is not a field.
+// large is p as a large poll; nil: it is none.
+func (p *poll) large() *largePoll {
+	l, _ := p.single.waiter.(*largePoll)
+	return l
+}
+
+// poll has d answered with the next message of the topics after since.
+func (h *Hub) poll(d app.Deferred, hold *Hold, since uint64) {
+	var p *poll
+	if f := hold.form(); len(hold.Topics) == 1 && f == (form{}) {
+		p = new(poll)
+		p.single.waiter = p
+	} else {
+		l := &largePoll{form: f}
+		p = &l.poll
+		p.single.waiter = l
+		if len(hold.Topics) > 1 {
+			l.places = h.places(hold.Topics, p)
+		}
+	}
+	p.deferred, p.since = d, since
+	p.single.shard = h.shard(hold.Topics[0])
+	h.polls.Add(1)
+	d.Watch(p)
+	p.mu.Lock()
+	p.wait(hold.Topics)
+}
+
+// places are the links of a poll of several topics; nil: it waits for one.
 func (p *poll) places() *places {
-	if s, ok := p.single.waiter.(*pollOfSeveral); ok {
-		return &s.links
+	if l := p.large(); l != nil && l.places.topics != nil {
+		return &l.places
 	}
 	return nil
 }
 
-// hold has d answered with the next message of topics after since.
-func (h *Hub) hold(d app.Deferred, topics []string, since uint64) {
-	var p *poll
-	if len(topics) == 1 {
-		p = new(poll)
-		p.single.waiter = p
-	} else {
-		s := new(pollOfSeveral)
-		p = &s.poll
-		p.single.waiter = s
-		s.links = h.places(topics, p)
+func (p *poll) form() (f form) {
+	if l := p.large(); l != nil {
+		f = l.form
 	}
-	p.deferred, p.since = d, since
-	p.single.shard = h.shard(topics[0])
-	h.polls.Add(1)
-	d.Watch(p)
-	p.mu.Lock()
-	p.wait(topics)
+	return f
 }
 
 // wait links p to its topics, and answers when there is a message already. mu is held, and released.
@@ -113,13 +111,12 @@ func (p *poll) wait(topics []string) {
 	} else {
 		places.link(p.deferred.Executor())
 	}
-	r := request{topics: topics, since: p.since, told: true}
-	page, refusal := p.hub().look(&r, 1)
+	page, refusal := p.hub().look(topics, p.since, 1)
 	switch {
 	case refusal != nil:
-		_ = p.end().Answer(refusal)
+		_ = p.end().Answer(p.form().dress(refusal))
 	case len(page.Messages) > 0:
-		_ = p.end().Answer(messageAnswer(page.Messages[0]))
+		_ = p.end().Answer(p.form().render(page.Messages[0]))
 	default:
 		p.since = max(p.since, page.Last)
 		p.mu.Unlock()
@@ -138,7 +135,7 @@ func (p *poll) wake(d *delivery) {
 	case d.message.ID <= p.since:
 		p.wait([]string{d.message.Topic})
 	default:
-		_ = p.end().Answer(d.answer()) // ErrGone: the client will ask again from its since
+		_ = p.end().Answer(d.answer(p.form())) // ErrGone: the client will ask again from its since
 	}
 }
 

@@ -17,11 +17,11 @@ import (
 // may publish is for middleware to say.
 func (h *Hub) Publisher(prefix string) app.Application {
 	return func(environ *app.Environ, start app.StartResponse) app.Body {
-		r, refusal := h.parse(environ, prefix, "POST")
+		hold, _, refusal := h.parse(environ, prefix, "POST")
 		switch {
 		case refusal != nil:
 			return answer(environ, start, refusal)
-		case len(r.topics) > 1:
+		case len(hold.Topics) > 1:
 			return answer(environ, start, badRequest("a message is published to one topic"))
 		}
 		data, err := h.content(environ)
@@ -31,7 +31,7 @@ func (h *Hub) Publisher(prefix string) app.Application {
 		var id uint64
 		var reached int
 		if err == nil {
-			id, reached, err = h.Publish(r.topics[0], data)
+			id, reached, err = h.Publish(hold.Topics[0], data)
 		}
 		switch {
 		case errors.Is(err, ErrTooLarge):

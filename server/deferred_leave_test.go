@@ -69,8 +69,11 @@ func TestDeferredLeaving(t *testing.T) {
 					t.Run(fmt.Sprintf("%s behind %d, %s, begun %v", leaving, behind, way, begun), func(t *testing.T) {
 						t.Parallel()
 						l := newLot()
-						var o observer
-						l.after = func(_ *app.Environ, d app.Deferred) { d.Watch(&o) }
+						var former, o observer
+						l.after = func(_ *app.Environ, d app.Deferred) {
+							d.Watch(&former)
+							d.Watch(&o)
+						}
 						s := serve(t, server.Config{Loops: 1, Application: paths{"/defer": wrap(l.deferring)}.application()})
 						c := s.dial().(*net.TCPConn)
 						send(t, c, get("/defer"))
@@ -97,6 +100,9 @@ func TestDeferredLeaving(t *testing.T) {
 						elsewhere(t, s)
 						if o.left.Load() != 1 {
 							t.Errorf("Left was called %d times", o.left.Load())
+						}
+						if way != "taken over" && former.left.Load() != 0 { // it may have left before both
+							t.Error("the watcher that was replaced was told")
 						}
 						late := &observer{}
 						d.Watch(late)

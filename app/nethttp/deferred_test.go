@@ -404,13 +404,13 @@ func TestDeferredClientLeaves(t *testing.T) {
 	for _, phase := range []string{"waiting", "streaming", "not reading"} {
 		t.Run(phase, func(t *testing.T) {
 			type held struct {
-				d app.Deferred
-				w watcher
+				d         app.Deferred
+				former, w watcher
 			}
 			requests := make(chan held)
 			onEachWire(t, func(e *app.Environ, _ app.StartResponse) app.Body {
 				d := e.Defer()
-				w := watch(d)
+				former, w := watch(d), watch(d)
 				go func() {
 					if phase != "waiting" {
 						_ = d.Start("200 OK", typed)
@@ -419,7 +419,7 @@ func TestDeferredClientLeaves(t *testing.T) {
 					for unsent := 0; phase == "not reading" && unsent < tooMuch; {
 						unsent, _ = d.Write(make([]byte, 1<<20))
 					}
-					requests <- held{d, w}
+					requests <- held{d, former, w}
 				}()
 				return nil
 			}, func(t *testing.T, s *wire) {
@@ -459,6 +459,9 @@ func TestDeferredClientLeaves(t *testing.T) {
 				}
 				if h.w.told(h.d) {
 					t.Error("told twice")
+				}
+				if h.former.told(h.d) {
+					t.Error("the watcher that was replaced was told")
 				}
 			})
 		})
