@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"strconv"
 	"time"
@@ -51,7 +52,8 @@ func answer(environ *app.Environ, start app.StartResponse, r *app.Response) app.
 	return environ.Bytes(r.Content)
 }
 
-// LastID is the field of an answer 204 that has the position of its topics, for the next poll.
+// LastID is the field of an answer to a poll that has waited in vain which has the position of its topics, for the next
+// poll.
 const LastID = "Hub-Last-Id"
 
 // position is the answer to polls that waited in vain, when id was the position.
@@ -73,12 +75,13 @@ func (h *Hub) inVain(hold *Hold, last uint64) *app.Response {
 		own = nothing
 	}
 	now := time.Now()
-	p := h.position.Load()
+	place := &h.positions[maphash.Comparable(h.seed, own)%uint64(len(h.positions))]
+	p := place.Load()
 	if p == nil || p.own != own || p.id > last || !hold.Told && p.id != last || now.Sub(p.made) > positionAge {
 		told := *own
 		told.Headers = slices.Concat(own.Headers, []app.Header{{Name: LastID, Value: strconv.FormatUint(last, 10)}})
 		p = &position{own, last, now, &told}
-		h.position.Store(p)
+		place.Store(p)
 	}
 	if hold.Told && hold.Since >= p.id {
 		return own

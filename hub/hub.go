@@ -73,8 +73,8 @@ type Hub struct {
 	keepers keepers
 	closed  atomic.Bool
 
-	// position is the notice of a client that waited in vain, for all that do so at about the same time.
-	position atomic.Pointer[position]
+	// positions are the notices of clients that waited in vain, for all that do so at about the same time.
+	positions [16]atomic.Pointer[position]
 
 	polls, streams atomic.Int64
 	published      atomic.Uint64

@@ -182,9 +182,8 @@ func (w *worker) handle(e *event) error {
 		}
 		r.want(int(binary.LittleEndian.Uint32(e.payload)))
 	case frameHold:
-		s.log.Error("the application holds a request on topics, which this version of weir cannot; answered 501", "pid", w.pid)
 		if !e.silent {
-			r.fail(notHeldAnswer)
+			return w.hold(r, e.payload)
 		}
 	}
 	return nil

@@ -173,7 +173,6 @@ func refusal(code int, headers ...app.Header) *app.Response {
 
 var (
 	failedAnswer      = refusal(http.StatusInternalServerError)
-	notHeldAnswer     = refusal(http.StatusNotImplemented)
 	diedAnswer        = refusal(http.StatusBadGateway)
 	unavailableAnswer = refusal(http.StatusServiceUnavailable, app.Header{Name: "Retry-After", Value: "1"})
 	timeoutAnswer     = refusal(http.StatusGatewayTimeout)

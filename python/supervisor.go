@@ -67,7 +67,7 @@ type Options struct {
 	// Software is SERVER_SOFTWARE ("weir"), Environ what else is in every environ.
 	Software string
 	Environ  map[string]string
-	// Hub is what the application publishes to. nil: there is none.
+	// Hub is what the application publishes to, and has its requests held by. nil: the environ has no weir.hub.
 	Hub *hub.Hub
 	// Logger is told what goes wrong, and what workers print. Default: slog.Default.
 	Logger *slog.Logger
@@ -92,6 +92,7 @@ type Supervisor struct {
 	starter     startedBy
 	shapes      shapes
 	homes       homes
+	held        responses
 
 	group    sync.WaitGroup // of the goroutines that keep workers, and those of the processes
 	stopping chan struct{}  // closed when Shutdown begins
@@ -144,6 +145,7 @@ func New(options Options) (*Supervisor, error) {
 		scratch:     make([]byte, maxPacket),
 		longAt:      -calmTime,
 		shapes:      shapes{seed: maphash.MakeSeed()},
+		held:        responses{seed: maphash.MakeSeed()},
 	}
 	if s.script == nil {
 		s.script = workerSource

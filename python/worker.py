@@ -330,43 +330,68 @@ class Exchange:
             raise ValueError("the message is too long")
         return self.worker.publish(U32.pack(len(name)) + name + bytes(data))
 
-    def hold(self, topics, timeout=None, since=None, stream=False, **options):
+    def hold(self, topics, timeout=None, since=None, stream=False, format=None):
         """environ['weir.hub'].hold: once the application has returned, the request waits for a message of these topics.
 
         The application's response is what the client gets when there is none within timeout; with stream, its head and content are sent at
         once, and each message after them. Returns an empty body, which an application may return without calling start_response.
         """
-        if isinstance(topics, str):
-            topics = [topics]
-        topics = list(topics)
-        if not topics or not all(type(topic) is str and topic for topic in topics):
-            raise ValueError("hold() takes the names of topics")
         if self.done or self.state == SENT:
             raise RuntimeError("hold() was called after the response had begun")
-        for name, value in options.items():
-            if type(value) not in (str, bytes, int, float, bool, type(None)):
-                raise TypeError("hold(): %s is a %s" % (name, type(value).__name__))
-        options.update(topics=topics, stream=bool(stream))
-        options["timeout"] = None if timeout is None else float(timeout)
-        options["since"] = None if since is None else str(int(since))
-        self.holding = options
+        self.holding = check_hold(topics, timeout, since, bool(stream), format)
         return []
 
     def hold_with(self, content):
-        if self.fault is not None:
-            raise self.fault
-        status, headers = marshal.loads(self.head[0][4:]) if self.head else ("200 OK", [])
-        for name, value in headers:
-            if name.lower() == "content-encoding" and value.lower() != "identity":
-                raise RuntimeError("hold(): the response was encoded by middleware, a message would not be")
-        if self.holding["stream"]:
-            headers = [(name, value) for name, value in headers if name.lower() != "content-length"]
-        self.holding.update(status=status, headers=headers, content=content)
-        payload = marshal.dumps(self.holding, 2)
-        if len(payload) > PACKET - 4096:
+        """Hands the request over, with the application's response, unless that is an error: then it is the answer."""
+        if content or self.state != PENDING:
+            self.need_head()
+        head = self.head[0] if self.head else U32.pack(0)
+        if self.head:
+            status, headers = marshal.loads(head[4:])
+            if status >= "400":
+                self.holding = None
+                self.answer([content])
+                return
+            for name, value in headers:
+                if name.lower() == "content-encoding" and value.lower() != "identity":
+                    raise RuntimeError("hold(): the response was encoded by middleware, a message would not be")
+        options = marshal.dumps(self.holding, 2)
+        if len(options) + len(head) + len(content) > PACKET - 4096:
             raise ValueError("the response of a held request is too long")
         self.done = True
-        self.worker.queue(frame(HOLD, self.number, payload))
+        self.worker.queue(frame(HOLD, self.number, U32.pack(len(options)) + options + head + content))
+
+
+def check_hold(topics, timeout, since, stream, format):
+    """Checks the arguments of hold(); returns what HOLD has of them."""
+    topics = [topics] if isinstance(topics, str) else list(topics)
+    if not topics:
+        raise ValueError("hold() takes the name of a topic, or several")
+    for topic in topics:
+        if type(topic) is not str:
+            raise TypeError("hold(): the name of a topic must be a str, not " + type(topic).__name__)
+        if not topic or NOT_TOPIC.search(topic):
+            raise ValueError("hold(): the name of a topic must be text without control characters, and not empty: %r" % topic)
+    if timeout is not None:
+        timeout = float(timeout)
+        if not 0 <= timeout < float("inf"):
+            raise ValueError("hold(): timeout must be a number of seconds, 0 or more: %r" % timeout)
+        if stream:
+            raise ValueError("hold(): a stream has no timeout, it lasts until the client leaves")
+    if since is not None:
+        if not isinstance(since, (int, str)):
+            raise TypeError("hold(): since must be the id of a message, an int or a str, not " + type(since).__name__)
+        if not SINCE.match(str(since)) or int(since) >= 1 << 64:
+            raise ValueError("hold(): since must be the id of a message, or 0: %r" % since)
+        since = str(int(since))
+    formats = ("events", "data") if stream else ("json", "data")
+    if format is not None and format not in formats:
+        raise ValueError("hold(): format must be %r or %r %s stream: %r" % (*formats, "with" if stream else "without", format))
+    return dict(topics=topics, timeout=timeout, since=since, stream=stream, format=format)
+
+
+NOT_TOPIC = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+SINCE = re.compile(r"[0-9]{1,20}\Z")
 
 
 def check_block(block):

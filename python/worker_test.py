@@ -62,6 +62,16 @@ def request(number, path="/hello", query="", content=b"", flags=END, method="GET
     return frame(REQUEST, number, struct.pack("<I", len(head)) + head + content, flags)
 
 
+def hold_of(payload):
+    """What HOLD says: the arguments of hold(), and the response."""
+    (n,) = struct.unpack_from("<I", payload)
+    hold, rest = marshal.loads(payload[4 : 4 + n]), payload[4 + n :]
+    (n,) = struct.unpack_from("<I", rest)
+    hold["status"], hold["headers"] = marshal.loads(rest[4 : 4 + n]) if n else (None, None)
+    hold["content"] = rest[4 + n :]
+    return hold
+
+
 class Response:
     def __init__(self):
         self.status = self.headers = self.abort = self.hold = None
@@ -221,7 +231,7 @@ class Supervisor:
             elif kind == HINTS:
                 r.hints += marshal.loads(payload)
             elif kind == HOLD:
-                r.hold, r.ended = marshal.loads(payload), True
+                r.hold, r.ended = hold_of(payload), True
             elif kind == RETURNED:
                 r.ended = True
             else:
@@ -694,20 +704,53 @@ class TestExtensions(unittest.TestCase):
                 self.assertEqual(s.get("/publish").text, "(42, 3)")
                 self.assertEqual(s.published, ("chat", "m\xfc".encode()))
                 r = s.get("/hold")
-                self.assertEqual(r.hold, dict(topics=["chat"], timeout=None, since=None, stream=False, status="200 OK", headers=[], content=b""))
+                nothing = dict(timeout=None, since=None, stream=False, format=None, status=None, headers=None, content=b"")
+                self.assertEqual(r.hold, dict(nothing, topics=["chat"]))
                 r = s.get("/hold/response")
                 self.assertEqual(
                     r.hold,
-                    dict(topics=["a", "b"], timeout=3.0, since=str(2**40), stream=False, mode="json", status="202 Nothing",
+                    dict(topics=["a", "b"], timeout=3.0, since=str(2**40), stream=False, format="json", status="202 Nothing",
                          headers=[("Content-Type", "text/plain")], content=b"nothing new"),
                 )
                 r = s.get("/hold/stream")
-                self.assertEqual((r.hold["stream"], r.hold["headers"], r.hold["content"]), (True, [("Content-Type", "text/event-stream")], b":\n\n"))
+                self.assertEqual((r.hold["stream"], r.hold["headers"], r.hold["content"]),
+                                 (True, [("Content-Type", "text/event-stream"), ("Content-Length", "3")], b":\n\n"))
                 r = s.get("/hold/generator")
                 self.assertEqual((r.hold["status"], r.hold["content"]), ("200 Waiting", b"nothing new"))
+                r = s.get("/hold/error")
+                self.assertEqual((r.hold, r.status, r.text), (None, "403 No", "not for you"))
+                self.assertIn("has not called start_response", s.get("/hold/headless").abort)
                 self.assertIn("was encoded by middleware", s.get("/hold/encoded").abort)
                 self.assertIn("after the response had begun", s.get("/hold/late").abort)
                 self.assertEqual(s.get().text, "Hello, World!")
+
+    def test_hold_arguments(self):
+        """What is wrong with a call of hold() is told where it is made."""
+        with Supervisor() as s:
+            got = s.get("/hold/wrong").text.splitlines()
+            self.assertEqual(len(got), len(self.WRONG), got)
+            for said, (kind, text) in zip(got, (want.split(": ", 1) for want in self.WRONG)):
+                with self.subTest(said):
+                    self.assertTrue(said.startswith(kind + ": "))
+                    self.assertIn(text, said)
+
+    WRONG = """ValueError: takes the name of a topic, or several
+ValueError: without control characters, and not empty: ''
+TypeError: must be a str, not bytes
+ValueError: without control characters, and not empty: 'a\\nb'
+ValueError: without control characters, and not empty: '\\udc80'
+TypeError: 'int' object is not iterable
+ValueError: timeout must be a number of seconds, 0 or more: -1.0
+ValueError: could not convert string to float: 'soon'
+ValueError: timeout must be a number of seconds, 0 or more: nan
+ValueError: a stream has no timeout
+ValueError: since must be the id of a message, or 0: 'x'
+ValueError: since must be the id of a message, or 0: -1
+TypeError: since must be the id of a message, an int or a str, not float
+ValueError: since must be the id of a message, or 0: 18446744073709551616
+ValueError: format must be 'json' or 'data' without stream: 'events'
+ValueError: format must be 'events' or 'data' with stream: 'json'
+TypeError: unexpected keyword argument 'mode'""".splitlines()
 
     def test_background(self):
         with Supervisor() as s:

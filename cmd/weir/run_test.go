@@ -1,6 +1,9 @@
 package main
 
 import (
+	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -153,6 +156,38 @@ func TestRunGunicornConfig(t *testing.T) {
 	p.stop()
 	if text := p.stderr.String(); !strings.Contains(text, `"--bind --max-requests"`) {
 		t.Errorf("stderr is %s", text)
+	}
+}
+
+// TestRunHolds: an application holds requests and publishes to them; the hub has no routes of its own. SIGTERM ends what is held.
+func TestRunHolds(t *testing.T) {
+	p := start(t, nil, "run", "app:app", "--chdir", applications(t), "-b", "127.0.0.1:0", "-w", "1", "--graceful-timeout", "20s")
+	poll := p.get("/hold?" + url.PathEscape(`{"topics":"topic","timeout":60,"format":"data"}`))
+	for deadline := time.Now().Add(patience); !strings.HasSuffix(p.ask("GET", "/publish?news").body, " 1"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits")
+		}
+	}
+	if r := <-poll; r.StatusCode != 200 || r.body != "news" {
+		t.Errorf("the poll got %s %q", r.Status, r.body)
+	}
+	for _, path := range []string{"/poll/topic?timeout=0", "/events/topic"} {
+		if r := p.ask("GET", path); r.body != "no such page\n" {
+			t.Errorf("%s: %s %q", path, r.Status, r.body)
+		}
+	}
+	stream, err := http.Get("http://" + p.at[0] + "/hold?" + url.PathEscape(`{"topics":"topic","stream":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Body.Close()
+	ended := make(chan int)
+	go func() { ended <- p.stop() }()
+	if text, err := io.ReadAll(stream.Body); err != nil || !strings.HasPrefix(string(text), "retry: ") {
+		t.Errorf("the stream got %q, %v", text, err)
+	}
+	if status := <-ended; status != 0 {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
 	}
 }
 

@@ -1,10 +1,12 @@
 """What the supervisor's tests are served by. The path says what is done."""
 import ctypes
 import hashlib
+import json
 import os
 import signal
 import sys
 import time
+from urllib.parse import unquote
 
 TEXT = [("Content-Type", "text/plain")]
 closed = []
@@ -117,7 +119,13 @@ def app(environ, start_response):
     if path == "/publish":
         return answer("%d %d" % environ["weir.hub"].publish("topic", query))
     if path == "/hold":
-        return environ["weir.hub"].hold(["topic"], timeout=5)
+        how = json.loads(unquote(query))
+        response = how.pop("response", None)
+        body = environ["weir.hub"].hold(**how)
+        if response is None:
+            return body
+        start_response(response["status"], [tuple(field) for field in response.get("headers", ())])
+        return [response.get("content", "").encode()]
     start_response("404 Not Found", TEXT)
     return [b"no such page\n"]
 

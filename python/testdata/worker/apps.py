@@ -505,7 +505,7 @@ def do_hold(environ, start_response):
 
 
 def do_hold_response(environ, start_response):
-    environ["weir.hub"].hold(["a", "b"], timeout=3, since=2**40, mode="json")
+    environ["weir.hub"].hold(["a", "b"], timeout=3, since=2**40, format="json")
     start_response("202 Nothing", TEXT)
     return Body(b"nothing", b" new")
 
@@ -522,6 +522,47 @@ def do_hold_generator(environ, start_response):
     start_response("200 Waiting", TEXT)
     yield b"nothing"
     yield b" new"
+
+
+def do_hold_error(environ, start_response):
+    environ["weir.hub"].hold(["a"])
+    start_response("403 No", TEXT)
+    return Body(b"not for", b" you")
+
+
+def do_hold_headless(environ, start_response):
+    environ["weir.hub"].hold(["a"])
+    return [b"x"]
+
+
+def do_hold_wrong(environ, start_response):
+    """Calls hold() as it may not be called, and tells what that raises."""
+    wrong = []
+    for arguments in (
+        dict(topics=[]),
+        dict(topics=""),
+        dict(topics=[b"a"]),
+        dict(topics="a\nb"),
+        dict(topics="\udc80"),
+        dict(topics=3),
+        dict(topics="a", timeout=-1),
+        dict(topics="a", timeout="soon"),
+        dict(topics="a", timeout=float("nan")),
+        dict(topics="a", timeout=1, stream=True),
+        dict(topics="a", since="x"),
+        dict(topics="a", since=-1),
+        dict(topics="a", since=1.5),
+        dict(topics="a", since=2**64),
+        dict(topics="a", format="events"),
+        dict(topics="a", format="json", stream=True),
+        dict(topics="a", mode="json"),
+    ):
+        try:
+            environ["weir.hub"].hold(**arguments)
+            wrong.append("nothing")
+        except Exception as e:
+            wrong.append("%s: %s" % (type(e).__name__, e))
+    return plain(start_response, "\n".join(wrong))
 
 
 def do_hold_encoded(environ, start_response):
