@@ -5,7 +5,7 @@
 # make race    every test under the race detector, with invariants checked after each event
 # make fuzz    each fuzz target for FUZZTIME
 # make lint    gofmt, go vet, staticcheck
-# make browser   a headless Chromium clicks through examples/chat, the demo and Django's admin (SCREENSHOTS=DIR keeps pictures)
+# make browser   a headless Chromium clicks through examples/chat, examples/flask_chat, the demo and Django's admin (SCREENSHOTS=DIR keeps pictures)
 # make cross   compile for the other systems
 # make bench   compare with peers (wrk is used where it is installed)
 # make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
@@ -62,7 +62,7 @@ lint:
 	cd bench && ../bin/staticcheck ./...
 	cd .ci/browser && $(GO) vet ./... && ../../bin/staticcheck ./...
 
-# Chromium is Debian's package chromium.
+# Chromium is Debian's package chromium, Flask python3-flask.
 browser:
 	.ci/python
 	cd .ci/browser && $(GO) test -count=1 -timeout 2m ./...

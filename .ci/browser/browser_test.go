@@ -1,4 +1,5 @@
-// Package browser has a headless Chromium click through what weir shows in a browser: examples/chat, the demo, and Django's admin.
+// Package browser has a headless Chromium click through what weir shows in a browser: examples/chat, examples/flask_chat, the demo, and
+// Django's admin.
 //
 // SCREENSHOTS=DIR keeps pictures of the pages in DIR.
 package browser
@@ -28,7 +29,7 @@ import (
 const (
 	// patience is how long a test waits for one condition, whole for how long for all: both are met long before.
 	patience = 15 * time.Second
-	whole    = 100 * time.Second
+	whole    = 120 * time.Second
 )
 
 // chromium is the context of the browser that all tests share. programs is the folder of what is tested.
