@@ -41,7 +41,7 @@ func (h *Hub) Poll(prefix string) app.Application {
 
 // poll is a held poll: all that one takes, but for its Deferred.
 type poll struct {
-	single link // when it waits for one topic; else its shard is that of the first. Its waiter is the poll, or largePoll
+	single link // when it waits for one topic; else its shard is that of the first. Its waiter is the poll, or heldPoll
 	mu     sync.Mutex
 
 	// Guarded by mu.
@@ -49,33 +49,46 @@ type poll struct {
 	since    uint64
 }
 
-// largePoll is a poll that waits for several topics, or whose answers are not those of Poll. That most do neither, and a
+// heldPoll is a poll that waits for several topics, or whose answers are not those of Poll. That most do neither, and a
 // million of them may wait, is why these are not fields of a poll.
-type largePoll struct {
+type heldPoll struct {
 	poll
-	places places // when it waits for several topics
-	form   form
+	own  *app.Response
+	more *more // nil: nothing of it
 }
 
-// large is p as a large poll; nil: it is none.
-func (p *poll) large() *largePoll {
-	l, _ := p.single.waiter.(*largePoll)
+// more is what few of them have.
+type more struct {
+	places places // when there are several topics
+	bare   bool
+}
+
+// justBare is for those that wait for one topic.
+var justBare = &more{bare: true}
+
+// held is p as a heldPoll; nil: it is none.
+func (p *poll) held() *heldPoll {
+	l, _ := p.single.waiter.(*heldPoll)
 	return l
 }
 
 // poll has d answered with the next message of the topics after since.
 func (h *Hub) poll(d app.Deferred, hold *Hold, since uint64) {
 	var p *poll
-	if f := hold.form(); len(hold.Topics) == 1 && f == (form{}) {
-		p = new(poll)
-		p.single.waiter = p
-	} else {
-		l := &largePoll{form: f}
+	several := len(hold.Topics) > 1
+	if f := hold.form(); several || f != (form{}) {
+		l := &heldPoll{own: f.own}
 		p = &l.poll
 		p.single.waiter = l
-		if len(hold.Topics) > 1 {
-			l.places = h.places(hold.Topics, p)
+		switch {
+		case several:
+			l.more = &more{h.places(hold.Topics, p), f.bare}
+		case f.bare:
+			l.more = justBare
 		}
+	} else {
+		p = new(poll)
+		p.single.waiter = p
 	}
 	p.deferred, p.since = d, since
 	p.single.shard = h.shard(hold.Topics[0])
@@ -87,15 +100,15 @@ func (h *Hub) poll(d app.Deferred, hold *Hold, since uint64) {
 
 // places are the links of a poll of several topics; nil: it waits for one.
 func (p *poll) places() *places {
-	if l := p.large(); l != nil && l.places.topics != nil {
-		return &l.places
+	if l := p.held(); l != nil && l.more != nil && l.more.places.topics != nil {
+		return &l.more.places
 	}
 	return nil
 }
 
 func (p *poll) form() (f form) {
-	if l := p.large(); l != nil {
-		f = l.form
+	if l := p.held(); l != nil {
+		f = form{l.own, l.more != nil && l.more.bare}
 	}
 	return f
 }

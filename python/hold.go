@@ -22,12 +22,12 @@ func (w *worker) hold(r *request, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	hold, err := readHold(options)
+	s := w.supervisor
+	hold, err := s.holds.get(options)
 	if err != nil {
 		return err
 	}
-	s := w.supervisor
-	if hold.Response, err = s.held.read(rest); err != nil {
+	if hold.Response, err = s.responses.get(rest); err != nil {
 		if !errors.Is(err, errNotLatin1) {
 			return err
 		}
@@ -83,41 +83,50 @@ func duration(seconds float64) time.Duration {
 	return time.Duration(min(seconds*float64(time.Second), math.MaxInt64/2))
 }
 
-// responses keeps what applications have answered last with HOLD: clients that wait in the same view mostly share it,
-// whichever worker their request was in. Any goroutine.
-type responses struct {
-	seed maphash.Seed
-	mu   sync.Mutex
-	kept [16]keptResponse
-}
-
-type keptResponse struct {
-	octets   []byte // the head and the content, as they came
-	response *app.Response
-}
-
-// longestHeld is the length in octets of the longest response that is kept.
-const longestHeld = 16 << 10
-
-// read reads a head and content. The response is nil when the application has given none.
-func (k *responses) read(octets []byte) (*app.Response, error) {
+// readResponse reads a head and content. The response is nil when the application has given none.
+func readResponse(octets []byte) (*app.Response, error) {
 	marshalled, content, err := split(octets)
 	if err != nil || len(marshalled) == 0 {
 		return nil, err
-	}
-	place := &k.kept[maphash.Bytes(k.seed, octets)%uint64(len(k.kept))]
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if bytes.Equal(place.octets, octets) {
-		return place.response, nil
 	}
 	h, err := readHead(marshalled)
 	if err != nil {
 		return nil, err
 	}
-	r := &app.Response{Status: h.status, Headers: h.headers, Content: bytes.Clone(content)}
-	if len(octets) <= longestHeld {
-		*place = keptResponse{bytes.Clone(octets), r}
+	return &app.Response{Status: h.status, Headers: h.headers, Content: bytes.Clone(content)}, nil
+}
+
+// kept keeps what was read last: clients that wait in the same view mostly share it, whichever worker their request was
+// in. What is kept is not changed. Any goroutine.
+type kept[T any] struct {
+	read func(octets []byte) (T, error)
+	seed maphash.Seed
+
+	mu     sync.Mutex // guards what follows
+	values [16]struct {
+		octets []byte
+		value  T
 	}
-	return r, nil
+}
+
+func newKept[T any](read func(octets []byte) (T, error)) *kept[T] {
+	return &kept[T]{read: read, seed: maphash.MakeSeed()}
+}
+
+// mostKept is the length in octets of the longest value that is kept.
+const mostKept = 16 << 10
+
+// get returns what octets say.
+func (k *kept[T]) get(octets []byte) (T, error) {
+	place := &k.values[maphash.Bytes(k.seed, octets)%uint64(len(k.values))]
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if place.octets != nil && bytes.Equal(place.octets, octets) {
+		return place.value, nil
+	}
+	value, err := k.read(octets)
+	if err == nil && len(octets) <= mostKept {
+		place.octets, place.value = bytes.Clone(octets), value
+	}
+	return value, err
 }

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/hub"
 )
 
@@ -92,7 +93,8 @@ type Supervisor struct {
 	starter     startedBy
 	shapes      shapes
 	homes       homes
-	held        responses
+	holds       *kept[hub.Hold]
+	responses   *kept[*app.Response]
 
 	group    sync.WaitGroup // of the goroutines that keep workers, and those of the processes
 	stopping chan struct{}  // closed when Shutdown begins
@@ -145,7 +147,8 @@ func New(options Options) (*Supervisor, error) {
 		scratch:     make([]byte, maxPacket),
 		longAt:      -calmTime,
 		shapes:      shapes{seed: maphash.MakeSeed()},
-		held:        responses{seed: maphash.MakeSeed()},
+		holds:       newKept(readHold),
+		responses:   newKept(readResponse),
 	}
 	if s.script == nil {
 		s.script = workerSource
