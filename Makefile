@@ -65,7 +65,7 @@ lint:
 # Chromium is Debian's package chromium, Flask python3-flask.
 browser:
 	.ci/python
-	cd .ci/browser && $(GO) test -count=1 -timeout 2m ./...
+	cd .ci/browser && $(GO) test -count=1 -timeout 3m ./...
 
 cross:
 	for system in darwin/arm64 darwin/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 linux/arm64; do \

@@ -119,7 +119,9 @@ type exchange struct {
 	watcher  app.Watcher
 	deadline *app.Response
 	done     chan struct{}
-	returned bool // the application has
+	returned bool  // the application has
+	refusal  error // with which Start refuses
+	aborted  error
 
 	// These are called with mu held, by whoever writes or ends.
 	onWrite func(chunk []byte)
@@ -151,7 +153,6 @@ func (x *exchange) Defer() app.Deferred {
 func (x *exchange) Post(f func())                     { x.loop.Post(f) }
 func (x *exchange) After(d time.Duration, f func())   { x.loop.After(d, f) }
 func (x *exchange) Done() <-chan struct{}             { return x.done }
-func (x *exchange) Abort(error)                       { panic("the hub does not give up") }
 func (x *exchange) locked(f func() error) (err error) { x.mu.Lock(); defer x.mu.Unlock(); return f() }
 
 func (x *exchange) Executor() app.Executor {
@@ -179,7 +180,18 @@ func (x *exchange) Start(status string, headers []app.Header, _ ...error) error 
 		if x.ended {
 			return app.ErrGone
 		}
+		if x.refusal != nil {
+			return x.refusal
+		}
 		x.status, x.headers = status, headers
+		return nil
+	})
+}
+
+func (x *exchange) Abort(cause error) {
+	_ = x.locked(func() error {
+		x.aborted = cause
+		x.finish()
 		return nil
 	})
 }

@@ -48,7 +48,8 @@ const (
 	FormatData Format = "data"
 )
 
-// Hold answers d, a request that was deferred, with the messages of topics. It waits for nobody. What the client is to
+// Hold answers d, a request that was deferred and whose response has not begun, with the messages of topics. It waits for
+// nobody, and may be called on any goroutine. What the client is to
 // know is an answer and no error: messages that are there already, 410 as for Poll when Since is too old, 503 when the
 // store does not answer. The hub is d's Watcher from now on.
 //

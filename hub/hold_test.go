@@ -306,3 +306,20 @@ func TestHoldRefusals(t *testing.T) {
 		t.Errorf("stats are %+v", s)
 	}
 }
+
+// TestHoldWrongHead: a stream whose head the server refuses is given up, and forgotten.
+func TestHoldWrongHead(t *testing.T) {
+	h := newHub(t, hub.Options{})
+	refusal := &app.StartResponseError{Reason: "test"}
+	x := newLoop().ask(func(environ *app.Environ, _ app.StartResponse) app.Body {
+		d := environ.Defer()
+		d.(*exchange).refusal = refusal
+		if err := h.Hold(d, hub.Hold{Topics: []string{"a"}, Stream: true}); err != nil {
+			t.Error(err)
+		}
+		return nil
+	}, "GET", "/", nil)
+	if s := h.Stats(); x.aborted != refusal || s.Streams != 0 || h.Links() != 0 {
+		t.Errorf("given up with %v; stats are %+v, %d links", x.aborted, s, h.Links())
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,21 +42,36 @@ func (h *hosted) dial() *client {
 // ask sends a request.
 func (c *client) ask(target string) {
 	c.t.Helper()
-	if _, err := io.WriteString(c, "GET "+target+" HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+	if err := c.tryAsk(target); err != nil {
 		c.t.Fatal(err)
 	}
+}
+
+// tryAsk is ask for any goroutine.
+func (c *client) tryAsk(target string) error {
+	_, err := io.WriteString(c, "GET "+target+" HTTP/1.1\r\nHost: a\r\n\r\n")
+	return err
 }
 
 // answer reads a response.
 func (c *client) answer() reply {
 	c.t.Helper()
-	r, err := http.ReadResponse(c.Reader, nil)
+	r, err := c.tryAnswer()
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	return r
+}
+
+// tryAnswer is answer for any goroutine.
+func (c *client) tryAnswer() (reply, error) {
+	r, err := http.ReadResponse(c.Reader, nil)
+	if err != nil {
+		return reply{}, err
+	}
 	defer r.Body.Close()
 	text, err := io.ReadAll(r.Body)
-	return reply{r.StatusCode, r.Header, string(text), err}
+	return reply{r.StatusCode, r.Header, string(text), err}, nil
 }
 
 // holding is the target that calls hold() with these arguments, a JSON object, in which "response" is the application's.
@@ -238,6 +254,52 @@ func TestHoldCrowd(t *testing.T) {
 	if s := topics.Stats(); s.Polls != 0 || s.Topics != 0 {
 		t.Errorf("stats are %+v", s)
 	}
+}
+
+// TestHoldExactlyOnce: clients that come back with the id of their last message see each message once and in order, whatever is published
+// while they are on their way through a worker.
+func TestHoldExactlyOnce(t *testing.T) {
+	const clients, messages = 8, 100
+	h, topics := hostHub(t, hub.Options{}, python.Options{Workers: 2})
+	first := publish(t, topics, "t", "first", 0)
+	var group, begun sync.WaitGroup
+	for range clients {
+		c := h.dial()
+		begun.Add(1)
+		group.Go(func() {
+			since := first
+			for i := range messages {
+				if err := c.tryAsk(holding(fmt.Sprintf(`{"topics":["t","u"],"timeout":60,"since":%d}`, since))); err != nil {
+					t.Error(err)
+				}
+				if i == 0 {
+					begun.Done()
+				}
+				r, err := c.tryAnswer()
+				var got struct {
+					ID   uint64
+					Data string
+				}
+				if err == nil {
+					err = json.Unmarshal([]byte(r.body), &got)
+				}
+				if err != nil || got.Data != fmt.Sprint(i) || got.ID <= since {
+					t.Errorf("message %d: got %d %q, %v", i, r.code, r.body, err)
+					return
+				}
+				since = got.ID
+			}
+		})
+	}
+	begun.Wait()
+	for i := range messages {
+		publish(t, topics, []string{"t", "u"}[i%2], fmt.Sprint(i), -1)
+		if i%10 < 7 { // some at once, some while others are on their way
+			time.Sleep(time.Millisecond)
+		}
+	}
+	group.Wait()
+	h.waiting(topics, 0)
 }
 
 // TestHoldEnds: what is held when the hub closes is answered as the hub's own polls are, and the server can stop.
