@@ -15,7 +15,7 @@ var ErrHold = errors.New("hub: a request cannot be held")
 
 // Hold says how a request is held: for what it waits, and how it is answered. Topics alone will do.
 type Hold struct {
-	// Topics are what the request waits for. They are kept while it waits.
+	// Topics are what the request waits for. The names are kept while it waits.
 	Topics []string
 	// Since is the id of the last message that the client knows, 0 the beginning of what the history has. It counts
 	// if Told is set: else the client is told of what comes from now on.
@@ -28,8 +28,8 @@ type Hold struct {
 	// Stream has the request get each message as it comes, and not only the first.
 	Stream bool
 	// Response is what the client gets after Timeout, with the field LastID when Poll would have it; or what a stream
-	// begins with. Its fields go with all other answers, too, those aside that describe its content. nil: the client is
-	// answered as by Poll or Events.
+	// begins with. Its fields go with all other answers, too, those aside that describe its content. Requests with the
+	// same Response share what is made of a message. nil: the client is answered as by Poll or Events.
 	Response *app.Response
 	// Format is what the client gets of a message. Default: FormatJSON, for streams FormatEvents.
 	Format Format
@@ -48,10 +48,9 @@ const (
 	FormatData Format = "data"
 )
 
-// Hold answers d, a request that was deferred and whose response has not begun, with the messages of topics. It waits for
-// nobody, and may be called on any goroutine. What the client is to
-// know is an answer and no error: messages that are there already, 410 as for Poll when Since is too old, 503 when the
-// store does not answer. The hub is d's Watcher from now on.
+// Hold answers d, a request that was deferred and whose response has not begun, with the messages of topics. It waits
+// for nobody. What the client is to know is an answer and no error: messages that are there already, 410 as for Poll
+// when Since is too old, 503 when the store does not answer. The hub is d's Watcher from now on.
 //
 // After an error, which is ErrClosed or wraps ErrHold, d is the caller's as it was.
 func (h *Hub) Hold(d app.Deferred, hold Hold) error {
