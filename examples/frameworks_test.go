@@ -47,7 +47,7 @@ type command struct {
 }
 
 var (
-	indented = regexp.MustCompile(`(?m)^    (bin/weir|python3) .*\bexamples/([a-z]+).*$`)
+	indented = regexp.MustCompile(`(?m)^    (bin/weir|python3) .*\bexamples/([a-z_]+).*$`)
 	comment  = regexp.MustCompile(` +#.*`)
 )
 
