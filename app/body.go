@@ -169,6 +169,19 @@ func FileBody(file *os.File, offset, n int64) (Body, error) {
 	return &section{sized{reader{src: src}, n, n}, file, offset}, nil
 }
 
+// CheckSection tells what keeps a server from sending count octets of file from offset on, beside that there may be fewer. It is
+// for servers.
+func CheckSection(file *os.File, offset, count int64) error {
+	if offset < 0 || count < 0 {
+		return errors.New("app: a part of a file begins at 0 or behind it, and has no length below 0")
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("app: " + file.Name() + " is not a regular file")
+	}
+	return err
+}
+
 func (s *section) Close() error        { return s.file.Close() }
 func (s *section) File() (File, int64) { return s.file, s.offset }
 

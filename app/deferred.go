@@ -1,6 +1,9 @@
 package app
 
-import "time"
+import (
+	"os"
+	"time"
+)
 
 // Executor runs functions on the event loop of a connection. Its methods are safe for use by any
 // goroutine. The executors of requests on the same loop are equal (==).
@@ -52,6 +55,11 @@ type Deferred interface {
 	// Write sends a chunk, which it copies. unsent is how many octets of the response wait for the client: a
 	// producer that sees it grow should slow down until Watcher.Drained. err is ErrGone when the client has left.
 	Write(chunk []byte) (unsent int, err error)
+	// SendFile sends count octets of a regular file from offset on, behind what was written before, as the client takes them
+	// (with sendfile(2), where the server can); what is written later comes behind them. Its own offset is neither used nor moved. The file
+	// is the server's from the call on, whatever it returns: it is closed when it was sent, or when that will not be. A file that
+	// turns out to be shorter cuts the response off. With an error nothing is sent; it is ErrGone as for Write.
+	SendFile(file *os.File, offset, count int64) error
 	// Close ends the response.
 	Close() error
 	// Answer is Start, Write and Close in one, without a copy of the content. It does nothing, and returns ErrGone, when the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -174,6 +175,8 @@ func (x *exchange) finish() {
 		x.onEnd()
 	}
 }
+
+func (x *exchange) SendFile(*os.File, int64, int64) error { panic("the hub has no files") }
 
 func (x *exchange) Start(status string, headers []app.Header, _ ...error) error {
 	return x.locked(func() error {

@@ -104,6 +104,9 @@ func (c *Conn) close(reason Reason) {
 	l.wheel.remove(&c.timer)
 	delete(l.paused, c)
 	if c.memory == nil {
+		if c.out != nil { // what is lost with it must not look complete where the end of the connection is that of a response
+			_ = socket.SetLinger(int(c.fd), 0)
+		}
 		if k := l.reactor.clients; k != nil && !c.overLimit {
 			k.leave(c.remote)
 		}

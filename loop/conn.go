@@ -58,6 +58,7 @@ type Conn struct {
 	ends      bool   // nor behind what is not read
 	full      bool   // output is above HighWater
 	failed    bool   // sending failed; the loop closes it at the end of the event
+	short     bool   // the file that was sent last has ended early
 	unread    bool   // edge-triggered poller: input was announced while reading was paused
 }
 

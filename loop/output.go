@@ -84,7 +84,8 @@ func (c *Conn) Write(p []byte) {
 }
 
 // SendFile sends n octets of file from offset on, behind what was written before; the next call of
-// SendFile or Write has to wait until Drained. The file must stay open until then. File ends early: the connection fails.
+// SendFile or Write has to wait until Drained. The file must stay open until then. When it ends early, FileShort is true in
+// Drained; behind Finish the connection fails then.
 func (c *Conn) SendFile(file File, offset, n int64) {
 	c.loop.sendBatch()
 	if c.failed || c.state != open || n == 0 {
@@ -94,9 +95,24 @@ func (c *Conn) SendFile(file File, offset, n int64) {
 		c.out = outputs.Get().(*output)
 	}
 	c.out.file = section{file, offset, n}
-	c.full = true
+	c.full, c.short = true, false
 	c.expectProgress()
 	c.continueLater() // the first octets leave with the next event: Drained must not be called from in here
+}
+
+// FileShort tells in Drained whether the file has ended, or could not be read on, before all of it was sent that was to be.
+func (c *Conn) FileShort() bool { return c.short }
+
+// DropFile gives up what is left to send of a file, before the connection is closed. What was written before it still leaves.
+func (c *Conn) DropFile() {
+	if o := c.out; o != nil && o.file.left > 0 {
+		o.file = section{}
+		if o.unsent() == 0 {
+			c.out = nil
+			o.free()
+		}
+		c.expectProgress()
+	}
 }
 
 // continueLater has drain called although the client's room was not exhausted. A level-triggered registration announces
@@ -230,7 +246,10 @@ func (c *Conn) drainFile() bool {
 		if again {
 			break
 		}
-		if err != nil || n == 0 {
+		if err == nil && n == 0 { // there is no more of it
+			s.left, c.short = 0, true
+		}
+		if err != nil || c.short && c.state == draining {
 			c.fail()
 			return false
 		}

@@ -5,6 +5,7 @@ package loop
 import (
 	"bytes"
 	"crypto/sha256"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -157,18 +158,75 @@ func TestSendFileEdges(t *testing.T) {
 			t.Error("a file of no octets is waited for")
 		}
 	})
-	t.Run("ends early", func(t *testing.T) {
-		reasons := make(chan Reason, 1)
-		server := serveOne(t, hooks{
-			data:   func(p *peer, in []byte) int { p.SendFile(file, 0, 200); return len(in) },
-			closed: func(_ *peer, r Reason) { reasons <- r },
+	for _, finished := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ends early, finished %t", finished), func(t *testing.T) {
+			reasons := make(chan Reason, 1)
+			server := serveOne(t, hooks{
+				data: func(p *peer, in []byte) int {
+					p.SendFile(file, 0, 200)
+					if finished {
+						p.Finish(ReasonDone, false)
+					}
+					return len(in)
+				},
+				drained: func(p *peer) {
+					if !p.FileShort() || !p.Room() || p.Unsent() != 0 {
+						t.Errorf("short %t, room %t, %d unsent", p.FileShort(), p.Room(), p.Unsent())
+					}
+					p.SendFile(file, 0, 10)
+					if p.FileShort() {
+						t.Error("the next file is short as well")
+					}
+					p.Finish(ReasonAborted, false)
+				},
+				closed: func(_ *peer, r Reason) { reasons <- r },
+			})
+			c := dial(t, server)
+			send(t, c, []byte("go"))
+			want, reason := 110, ReasonAborted
+			if finished {
+				want, reason = 100, ReasonDone // that is why it was being closed
+			}
+			if got, err := io.ReadAll(c); len(got) != want {
+				t.Errorf("%d octets, %v", len(got), err)
+			}
+			if r := receive(t, reasons, "end"); r != reason {
+				t.Errorf("closed because: %v", r)
+			}
 		})
-		c := dial(t, server)
-		send(t, c, []byte("go"))
-		if got, err := io.ReadAll(c); len(got) != 100 {
-			t.Errorf("%d octets, %v", len(got), err)
+	}
+	t.Run("dropped", func(t *testing.T) {
+		l := still(t)
+		p := &peer{}
+		room := 0
+		var received bytes.Buffer
+		m := l.Connect(p, NewMemoryListener("127.0.0.1", 80), func(b []byte) int {
+			n := min(room, len(b))
+			room -= n
+			received.Write(b[:n])
+			return n
+		})
+		p.Write(bytes.Repeat([]byte("x"), batchSize))
+		p.SendFile(file, 0, 100)
+		p.DropFile()
+		p.Finish(ReasonAborted, false)
+		room = 2 * batchSize
+		m.Drain()
+		if received.Len() != batchSize || !m.Closed() {
+			t.Errorf("%d octets, closed %t", received.Len(), m.Closed())
 		}
-		receive(t, reasons, "end")
+	})
+	t.Run("dropped alone", func(t *testing.T) {
+		l := still(t)
+		p := &peer{}
+		m := l.Connect(p, NewMemoryListener("127.0.0.1", 80), func(b []byte) int { return 0 })
+		p.SendFile(file, 0, 100)
+		p.DropFile()
+		p.DropFile()
+		p.Finish(ReasonAborted, false)
+		if p.Unsent() != 0 || !m.Closed() {
+			t.Errorf("%d unsent, closed %t", p.Unsent(), m.Closed())
+		}
 	})
 	t.Run("closed", func(t *testing.T) {
 		l := still(t)

@@ -67,6 +67,8 @@ func (c *Conn) sendFile(file File, offset, n int64) (sent int64, again bool, err
 		return 0, true, nil
 	case unix.EINVAL, unix.ENOSYS, unix.EOVERFLOW:
 		return c.copyFile(file, offset, n) // a file that cannot be mapped
+	case unix.EIO:
+		return 0, false, nil // the disk's
 	}
 	return 0, false, err
 }

@@ -56,11 +56,18 @@ func readHead(octets []byte) (*head, error) {
 	if k.status, err = u.latin1(); err != nil {
 		return nil, err
 	}
-	if n, err = u.count(); err != nil {
+	k.headers, err = u.fields()
+	return k, err
+}
+
+// fields reads [(name, value), ...].
+func (u *unmarshaler) fields() ([]app.Header, error) {
+	n, err := u.count()
+	if err != nil {
 		return nil, err
 	}
-	k.headers = make([]app.Header, n)
-	for i := range k.headers {
+	list := make([]app.Header, n)
+	for i := range list {
 		pair, err := u.count()
 		if err != nil {
 			return nil, err
@@ -68,12 +75,12 @@ func readHead(octets []byte) (*head, error) {
 		if pair != 2 {
 			return nil, errFrame
 		}
-		if k.headers[i].Name, err = u.latin1(); err != nil {
+		if list[i].Name, err = u.latin1(); err != nil {
 			return nil, err
 		}
-		if k.headers[i].Value, err = u.latin1(); err != nil {
+		if list[i].Value, err = u.latin1(); err != nil {
 			return nil, err
 		}
 	}
-	return k, nil
+	return list, nil
 }

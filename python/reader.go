@@ -47,7 +47,7 @@ func (w *worker) receive(packet []byte, file *os.File) error {
 	for i := range events {
 		e := &events[i]
 		if e.kind == frameFile {
-			err = errors.Join(err, w.receiveFile(e, file))
+			err = errors.Join(err, e.enclose(file))
 			file = nil
 			continue
 		}

@@ -34,14 +34,13 @@ type request struct {
 	phase    phase
 	gone     bool // nobody waits for the response any more
 	replayed bool
-	stuck    bool     // the worker was in it for longer than Options.Timeout
-	streams  bool     // the response has begun
-	arrived  int64    // when it was submitted
-	noticed  int64    // when it was known that the call takes long; 0: it is not
-	progress int64    // when the worker has last shown that it works at it
-	owed     int      // octets that the worker has sent and has no credit for
-	awaits   bool     // the worker waits for content of the request
-	copying  *copying // sends a file; nil: there is none. The reader's goroutine alone sets it
+	stuck    bool  // the worker was in it for longer than Options.Timeout
+	streams  bool  // the response has begun
+	arrived  int64 // when it was submitted
+	noticed  int64 // when it was known that the call takes long; 0: it is not
+	progress int64 // when the worker has last shown that it works at it
+	owed     int   // octets that the worker has sent and has no credit for
+	awaits   bool  // the worker waits for content of the request
 }
 
 // packet is a packet in a buffer that is used again.
@@ -119,19 +118,11 @@ func (r *request) Left() {
 			r.worker.control(appendFrame(nil, frameGone, 0, r.number, nil))
 		}
 	}
-	c := r.copying
 	s.release()
-	c.wake()
 }
 
 // Drained implements app.Watcher: the client has taken what waited for it.
-func (r *request) Drained() {
-	r.credit(1)
-	r.supervisor.mu.Lock()
-	c := r.copying
-	r.supervisor.mu.Unlock()
-	c.wake()
-}
+func (r *request) Drained() { r.credit(1) }
 
 // finish ends the worker's part of r. The supervisor's mu is held.
 func (r *request) finish() {

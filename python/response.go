@@ -1,6 +1,9 @@
 package python
 
 import (
+	"encoding/binary"
+	"os"
+
 	"github.com/weirhttp/weir/app"
 )
 
@@ -41,15 +44,34 @@ func (w *worker) respond(r *request, h *head, content []byte, ended bool) {
 
 // data passes content on.
 func (r *request) data(content []byte, ended bool) {
-	if r.copying.later(content, ended) {
-		return
-	}
 	if len(content) > 0 {
 		r.write(content)
 	}
 	if ended {
 		_ = r.deferred.Close()
 	}
+}
+
+// enclose passes a file on as content. The file is closed in the end, here or by the server.
+func (e *event) enclose(file *os.File) error {
+	r := e.request
+	switch {
+	case len(e.payload) < 16 || file == nil:
+		closeFile(file)
+		return errFrame
+	case r == nil || e.silent:
+		closeFile(file)
+		return nil
+	}
+	offset, count := binary.LittleEndian.Uint64(e.payload), binary.LittleEndian.Uint64(e.payload[8:])
+	if err := r.deferred.SendFile(file, int64(offset), int64(count)); err != nil && err != app.ErrGone {
+		r.deferred.Abort(err)
+		return nil
+	}
+	if e.ended {
+		_ = r.deferred.Close()
+	}
+	return nil
 }
 
 // write passes content on, and gives credit for it when the client is not behind.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -37,6 +38,7 @@ type deferred struct {
 	finished bool // what is in the mailbox is the last
 	gone     bool // the client has left, or the response has ended
 	behind   bool // the watcher is to be told when the client has caught up
+	cut      bool // what waits of files is not sent
 	excess   bool // there was more content than the application has declared
 }
 
@@ -140,10 +142,47 @@ func (d *deferred) Write(chunk []byte) (unsent int, err error) {
 		d.finish(err)
 		return 0, err
 	}
+	return d.passOn(), nil
+}
+
+// SendFile implements app.Deferred.
+func (d *deferred) SendFile(file *os.File, offset, count int64) error {
+	if err := app.CheckSection(file, offset, count); err != nil {
+		_ = file.Close()
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n, err := int64(0), error(nil)
+	switch {
+	case !d.begin():
+		err = app.ErrGone
+	case !d.res.started:
+		err = errNotStarted
+	default:
+		if n, err = d.res.admit(count); errors.Is(err, errTooLong) {
+			d.excess, err = true, nil
+		} else if err != nil {
+			d.finish(err)
+		}
+	}
+	if n > 0 {
+		d.mail.enclose(enclosure{file: file, offset: offset, n: n})
+	} else {
+		_ = file.Close()
+	}
+	if err == nil {
+		d.passOn()
+	}
+	return err
+}
+
+// passOn has the goroutine of the request see to what is there, and returns how many octets wait for the client. d.mu is held.
+func (d *deferred) passOn() (unsent int) {
 	d.changed.Signal()
-	unsent = len(d.mail.data) + d.sending
+	unsent = d.mail.octets + d.sending
 	d.behind = d.behind || unsent > highWater
-	return unsent, nil
+	return unsent
 }
 
 // Close implements app.Deferred.
@@ -191,7 +230,8 @@ func (d *deferred) giveUp(cause error) bool {
 	if !d.begin() {
 		return false
 	}
-	d.closed = true
+	d.closed, d.cut = true, true
+	d.mail.closeFiles()
 	d.finish(cause)
 	return true
 }
@@ -288,6 +328,7 @@ func (d *deferred) leave() {
 	}
 	d.gone, d.over = true, true
 	d.answer, d.mail.data = nil, nil
+	d.mail.closeFiles()
 	d.setDeadline(nil)
 	d.tellLeft()
 	d.changed.Signal()

@@ -15,13 +15,20 @@ type mailbox struct {
 	header http.Header // that of the true one; it is read when code is taken, and not changed any more then
 	code   int         // of the head that is to be sent, else 0
 	data   []byte
+	files  []enclosure // behind data
+	octets int         // in both
 }
 
 func (m *mailbox) Header() http.Header  { return m.header }
 func (m *mailbox) WriteHeader(code int) { m.code = code }
 
 func (m *mailbox) Write(p []byte) (int, error) {
-	m.data = append(m.data, p...)
+	last := &m.data
+	if n := len(m.files); n > 0 {
+		last = &m.files[n-1].behind
+	}
+	*last = append(*last, p...)
+	m.octets += len(p)
 	return len(p), nil
 }
 
@@ -30,6 +37,7 @@ type parcel struct {
 	answer *app.Response // a whole response; nil: what follows
 	code   int           // of the head, 0: it was taken before
 	data   []byte
+	file   *enclosure // behind data; nil: none
 	last   bool
 	flush  bool
 	err    error // with which the response ends, when it is the last
@@ -46,10 +54,12 @@ func (d *deferred) serve() error {
 			}
 			return d.res.pull(app.Bytes(p.answer.Content))
 		}
-		if !d.pass(&p) {
+		switch err := d.pass(&p); {
+		case err == app.ErrGone:
 			return d.abandon()
-		}
-		if p.last {
+		case err != nil:
+			return err
+		case p.last:
 			return p.err
 		}
 	}
@@ -61,26 +71,35 @@ func (d *deferred) take() parcel {
 	defer d.mu.Unlock()
 	d.returned = true
 	d.tellLeft()
-	for !d.gone && !d.finished && d.answer == nil && d.mail.code == 0 && len(d.mail.data) == 0 {
+	for !d.gone && !d.finished && d.answer == nil && d.mail.code == 0 && d.mail.octets == 0 {
 		d.changed.Wait()
 	}
 	if d.answer != nil {
 		d.res.w = d.w
 		return parcel{answer: d.answer}
 	}
-	p := parcel{code: d.mail.code, data: d.mail.data, last: d.finished, err: d.err}
+	p := parcel{code: d.mail.code, err: d.err}
+	p.data, p.file = d.mail.take()
+	p.last = d.finished && p.file == nil
 	// The end of the handler flushes what is complete, and with its length if it is short. What is cut off after it
 	// is to arrive nevertheless.
-	p.flush = !p.last || p.err != nil && d.res.sent
-	d.mail.code, d.mail.data = 0, nil
+	p.flush = d.res.sent && (!p.last || p.err != nil)
+	d.mail.code = 0
 	d.sending = len(p.data)
+	if p.file != nil {
+		d.sending += int(p.file.n)
+	}
+	d.mail.octets -= d.sending
 	return p
 }
 
-// pass gives p to the http.ResponseWriter. It is false when the client has left.
-func (d *deferred) pass(p *parcel) bool {
+// pass gives p to the http.ResponseWriter. err is app.ErrGone when the client has left, or nothing more is to be sent.
+func (d *deferred) pass(p *parcel) error {
+	if p.file != nil {
+		defer p.file.file.Close()
+	}
 	if d.passed(0) {
-		return false
+		return app.ErrGone
 	}
 	if p.code != 0 {
 		d.w.WriteHeader(p.code)
@@ -89,10 +108,18 @@ func (d *deferred) pass(p *parcel) bool {
 		piece := p.data[:min(len(p.data), highWater)]
 		p.data = p.data[len(piece):]
 		if _, err := d.w.Write(piece); err != nil || d.passed(len(piece)) {
-			return false
+			return app.ErrGone
 		}
 	}
-	return !p.flush || flush(d.w) == nil
+	if p.file != nil {
+		if err := d.passFile(p.file); err != nil {
+			return err
+		}
+	}
+	if p.flush && flush(d.w) != nil {
+		return app.ErrGone
+	}
+	return nil
 }
 
 // passed notes that n octets were taken, and tells whether the client has left.
@@ -100,7 +127,7 @@ func (d *deferred) passed(n int) (gone bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sending -= n
-	if d.behind && !d.gone && len(d.mail.data)+d.sending <= highWater {
+	if d.behind && !d.gone && d.mail.octets+d.sending <= highWater {
 		d.behind = false
 		if d.watcher != nil {
 			d.Post(d.watcher.Drained)

@@ -134,23 +134,28 @@ var errTooLong = errors.New("content is longer than Content-Length")
 
 // send sends chunk behind the head, what of it is within the Content-Length.
 func (res *response) send(chunk []byte) error {
-	if err := res.sendHead(-1); err != nil {
-		return err
-	}
-	if len(chunk) == 0 || res.empty() {
-		return nil
-	}
-	var excess error
-	if left := res.length - res.octets; res.length >= 0 && int64(len(chunk)) > left {
-		chunk, excess = chunk[:left], errTooLong
-	}
-	if len(chunk) > 0 {
-		res.octets += int64(len(chunk))
-		if _, err := res.w.Write(chunk); err != nil {
+	n, err := res.admit(int64(len(chunk)))
+	if n > 0 {
+		if _, err := res.w.Write(chunk[:n]); err != nil {
 			return res.left()
 		}
 	}
-	return excess
+	return err
+}
+
+// admit sends the head, and tells how many of n octets of content may follow: those within the Content-Length.
+func (res *response) admit(n int64) (admitted int64, err error) {
+	if err := res.sendHead(-1); err != nil {
+		return 0, err
+	}
+	if n == 0 || res.empty() {
+		return 0, nil
+	}
+	if left := res.length - res.octets; res.length >= 0 && n > left {
+		n, err = left, errTooLong
+	}
+	res.octets += n
+	return n, err
 }
 
 // left notes that the client has left.

@@ -44,13 +44,17 @@ type mailbox struct {
 	wire Wire // the loop's
 
 	mu       sync.Mutex
-	changed  sync.Cond // there is room again, or the client is gone
-	head     bool      // x.head is to be passed on; it is not changed any more
-	data     []byte    // content to be passed on
+	changed  sync.Cond   // there is room again, or the client is gone
+	head     bool        // x.head is to be passed on; it is not changed any more
+	data     []byte      // content to be passed on
+	files    []enclosure // behind it
+	sending  enclosure   // what the wire has: nothing is passed on before it was sent
 	finished bool
 	complete bool
+	cut      bool // Finish does not wait for a file that is being sent
 	posted   bool // deliver is on its way
 	gone     bool
+	queued   int // octets in data and files
 	unsent   int // the wire's, when it was looked at last
 }
 
@@ -69,12 +73,20 @@ func (m *mailbox) Head(*Head) {
 
 func (m *mailbox) Chunk(p []byte) {
 	m.mu.Lock()
-	m.data = append(m.data, p...)
+	last := &m.data
+	if n := len(m.files); n > 0 {
+		last = &m.files[n-1].behind
+	}
+	*last = append(*last, p...)
+	m.queued += len(p)
 	m.mu.Unlock()
 }
 
-// File is not called: a goroutine may wait for a disk, and reads files with Next.
+// File is not called: a goroutine may wait for a disk, and reads a body's file with Next.
 func (m *mailbox) File(app.File, int64, int64) {}
+
+// FileShort is not called.
+func (m *mailbox) FileShort() bool { return false }
 
 func (m *mailbox) Flush() {
 	m.mu.Lock()
@@ -84,7 +96,7 @@ func (m *mailbox) Flush() {
 
 // post has deliver called on the loop. m.mu is held.
 func (m *mailbox) post() {
-	if !m.posted && !m.gone && (m.head || len(m.data) > 0 || m.finished) {
+	if !m.posted && !m.gone && (m.head || m.queued > 0 || m.finished) {
 		m.posted = true
 		m.x.host.loop.Post(deliver, m)
 	}
@@ -94,7 +106,7 @@ func (m *mailbox) post() {
 func (m *mailbox) Room() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for len(m.data)+m.unsent > HighWater && !m.gone {
+	for m.queued+m.unsent > HighWater && !m.gone {
 		m.post()
 		m.changed.Wait()
 	}
@@ -104,7 +116,7 @@ func (m *mailbox) Room() bool {
 func (m *mailbox) Unsent() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.data) + m.unsent
+	return m.queued + m.unsent
 }
 
 func (m *mailbox) Finish(complete bool) {
@@ -130,24 +142,39 @@ func (m *mailbox) deliver() {
 		return
 	}
 	m.posted = false
-	head, data, finished := m.head, m.data, m.finished
+	if m.sending.file != nil {
+		finished := m.finished && m.cut
+		m.gone = finished
+		m.mu.Unlock()
+		if finished {
+			m.wire.Finish(false)
+		}
+		return
+	}
+	head, data, done := m.head, m.data, m.finished
 	m.head, m.data = false, nil
-	m.unsent += len(data) // until resume looks: what is on its way takes room as well
+	m.queued -= len(data)
+	m.unsent += len(data) // until look: what is on its way takes room as well
+	file := m.next()
 	m.mu.Unlock()
 
 	if head {
-		m.x.head.Done = finished
+		m.x.head.Done = done
 		m.wire.Head(&m.x.head)
 	}
 	if len(data) > 0 {
 		m.wire.Chunk(data)
 	}
+	if file != nil {
+		m.wire.File(file.file, file.offset, file.n)
+	}
 	m.mu.Lock()
 	if m.data == nil {
 		m.data = data[:0]
 	}
+	finished := done && file == nil
 	m.mu.Unlock()
-	m.resume()
+	m.look()
 	if finished {
 		m.mu.Lock()
 		m.gone = true
@@ -156,8 +183,20 @@ func (m *mailbox) deliver() {
 	}
 }
 
-// resume looks again how much the client has taken. It runs on the loop.
+// resume goes on when the client has taken what it had no room for. It runs on the loop, as does look.
 func (m *mailbox) resume() {
+	m.mu.Lock()
+	filed := m.sending.file != nil
+	m.mu.Unlock()
+	if filed {
+		m.fileSent()
+	} else {
+		m.look()
+	}
+}
+
+// look looks again how much the client has taken.
+func (m *mailbox) look() {
 	m.mu.Lock()
 	m.unsent = m.wire.Unsent()
 	m.changed.Broadcast()
@@ -171,6 +210,8 @@ func (m *mailbox) resume() {
 func (m *mailbox) leave() {
 	m.mu.Lock()
 	m.gone = true
+	m.closeFiles()
+	m.sending.close()
 	m.changed.Broadcast()
 	m.mu.Unlock()
 }

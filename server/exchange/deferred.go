@@ -147,6 +147,13 @@ func (d *Deferred) Close() error {
 	return nil
 }
 
+// Ended tells whether the application has ended the response: what is left is for the client to take.
+func (d *Deferred) Ended() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
+}
+
 // Abort implements app.Deferred.
 func (d *Deferred) Abort(cause error) {
 	if cause == nil {

@@ -37,8 +37,21 @@ type watched struct {
 // deferring starts an exchange on the loop whose answer is deferred.
 func deferring(t *testing.T) (r *run, p *parking, loop *watched, d app.Deferred) {
 	t.Helper()
-	r = newRun("GET")
-	loop = &watched{executor: r.exec}
+	loop = new(watched)
+	r, p, d = deferringOn(t, "GET", loop)
+	return r, p, loop, d
+}
+
+// deferringTo is deferring a request with that method.
+func deferringTo(t *testing.T, method string) (r *run, p *parking, d app.Deferred) {
+	t.Helper()
+	return deferringOn(t, method, new(watched))
+}
+
+func deferringOn(t *testing.T, method string, loop *watched) (r *run, p *parking, d app.Deferred) {
+	t.Helper()
+	r = newRun(method)
+	loop.executor = r.exec
 	r.host = exchange.NewHost(r.config, loop)
 	r.exchange.Init(r.host)
 	r.source.deferrer = &r.exchange
@@ -52,7 +65,7 @@ func deferring(t *testing.T) (r *run, p *parking, loop *watched, d app.Deferred)
 	if p.attached != 1 || r.ended > 0 {
 		t.Fatalf("attached %d times, calls are %s", p.attached, r.journal)
 	}
-	return r, p, loop, d
+	return r, p, d
 }
 
 // TestDeferredDeadlineCallsNobody: the answer of a deadline is sent in the middle of the wheel's turn, which must not lose its loop: whatever

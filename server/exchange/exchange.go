@@ -70,8 +70,11 @@ type Wire interface {
 	Head(h *Head)
 	// Chunk passes on a piece of the content, never empty, which the wire does not keep.
 	Chunk(p []byte)
-	// File passes on content from a file, which stays open until Resume or Gone.
+	// File passes on content from a file, which stays open until Resume or Gone; nothing else is passed on before Resume, but
+	// for a Finish that is not complete.
 	File(file app.File, offset, n int64)
+	// FileShort tells in Resume behind File whether the file has ended before all of it was sent.
+	FileShort() bool
 	// Flush has what was passed on leave now, instead of at the end of the event.
 	Flush()
 	// Room tells whether the client has room for more. When it has none, the wire calls Resume later.
@@ -222,6 +225,10 @@ func (x *Exchange) Resume() {
 		return
 	case x.file:
 		x.file = false
+		if x.wire.FileShort() {
+			x.fail(errFileShort)
+			break
+		}
 		x.left = 0
 		x.finish()
 	case x.phase != ended:
@@ -376,29 +383,36 @@ func (x *Exchange) pull() {
 
 // emit passes on one piece of content. It is false when the exchange has failed.
 func (x *Exchange) emit(p []byte) bool {
+	n, ok := x.admit(int64(len(p)))
+	if n > 0 {
+		x.wire.Chunk(p[:n])
+	}
+	return ok
+}
+
+// admit passes the head on, once, and tells how many of n octets of content may follow. ok is false when the exchange has
+// failed.
+func (x *Exchange) admit(n int64) (admitted int64, ok bool) {
 	if !x.mayAnswer() {
-		return false
+		return 0, false
 	}
 	if x.phase == started {
 		x.sendHead(-1)
 	}
 	if x.head.NoContent {
-		return true
+		return 0, true
 	}
 	if x.left >= 0 {
-		if int64(len(p)) > x.left {
+		if n > x.left {
 			if !x.excess {
 				x.excess = true
 				x.report("the body is longer than the Content-Length that the application declared", nil)
 			}
-			p = p[:x.left]
+			n = x.left
 		}
-		x.left -= int64(len(p))
+		x.left -= n
 	}
-	if len(p) > 0 {
-		x.wire.Chunk(p)
-	}
-	return true
+	return n, true
 }
 
 // mayAnswer fails the exchange when there is no head to send.
@@ -496,6 +510,9 @@ func (x *Exchange) fail(err error) {
 		x.report("application failed", err)
 	}
 	x.chunk = nil
+	if x.mail != nil {
+		x.mail.dropFiles()
+	}
 	if x.phase == sending || abort {
 		x.phase = ended
 		x.wire.Finish(false)

@@ -29,6 +29,7 @@ type wire struct {
 	full    bool // Room is false
 	fullBy  int  // octets of content after which it gets full; 0: never
 	unsent  int
+	short   bool // the file that is sent next ends early
 
 	rendered string // what the head had of the one before
 }
@@ -82,6 +83,8 @@ func (w *wire) File(file app.File, offset, n int64) {
 	}
 	w.content.Write(part)
 }
+
+func (w *wire) FileShort() bool { return w.short }
 
 func (w *wire) Flush()      { w.journal.add("flush") }
 func (w *wire) Room() bool  { return !w.full }

@@ -247,7 +247,7 @@ func (c *conn) drop() {
 // EOF implements loop.Handler: the client sends no more, but may still read. An answer that it waits for is
 // sent, and closes.
 func (c *conn) EOF() {
-	if c.parked != nil && !c.protocol.config.KeepHalfClosed {
+	if c.parked != nil && !c.protocol.config.KeepHalfClosed && !c.parked.deferred.Ended() {
 		c.end(loop.ReasonEOF, false)
 		return
 	}
@@ -256,7 +256,9 @@ func (c *conn) EOF() {
 	}
 	switch c.state {
 	case idle, unread:
-		c.end(loop.ReasonEOF, false)
+		if c.Kept() == 0 { // else it was held until now, and comes with the end behind it
+			c.end(loop.ReasonEOF, false)
+		}
 	case inHead, inContent:
 		c.refuse(400, "the connection ended in the middle of the request")
 	case streaming:

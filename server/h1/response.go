@@ -19,6 +19,7 @@ type reply struct {
 	headSent bool
 	close    bool // the connection does not persist after this response
 	followed bool // more than the request may be on its way from the client; set when the request is forgotten
+	inChunk  bool // a file is passed on as a chunk, which has no end yet
 	finished bool // the response is written
 	complete bool // and whole
 }
@@ -108,17 +109,38 @@ func (r *reply) Chunk(p []byte) {
 		c.Write(p)
 		return
 	}
-	b := strconv.AppendInt(c.Buffer(), int64(len(p)), 16)
-	c.SetBuffer(append(b, "\r\n"...))
+	r.beginChunk(int64(len(p)))
 	c.Write(p)
-	c.SetBuffer(append(c.Buffer(), "\r\n"...))
+	r.endChunk()
 }
 
-// File implements exchange.Wire. Its length is known, so that it is never chunked.
+// beginChunk writes what comes before the n octets of a chunk (RFC 9112 7.1).
+func (r *reply) beginChunk(n int64) {
+	r.endChunk()
+	r.inChunk = true
+	b := strconv.AppendInt(r.c.Buffer(), n, 16)
+	r.c.SetBuffer(append(b, "\r\n"...))
+}
+
+// endChunk writes what comes behind a chunk, if that was not done: nothing can be written behind a file that is being sent.
+func (r *reply) endChunk() {
+	if r.inChunk {
+		r.inChunk = false
+		r.c.SetBuffer(append(r.c.Buffer(), "\r\n"...))
+	}
+}
+
+// File implements exchange.Wire.
 func (r *reply) File(file app.File, offset, n int64) {
 	r.sent += n
+	if r.framing == byChunks {
+		r.beginChunk(n)
+	}
 	r.c.SendFile(file, offset, n)
 }
+
+// FileShort implements exchange.Wire.
+func (r *reply) FileShort() bool { return r.c.FileShort() }
 
 // Flush implements exchange.Wire.
 func (r *reply) Flush() { r.c.Flush() }
@@ -132,7 +154,11 @@ func (r *reply) Unsent() int { return r.c.Unsent() }
 // Finish implements exchange.Wire.
 func (r *reply) Finish(complete bool) {
 	c := r.c
-	if complete && r.framing == byChunks {
+	switch {
+	case !complete:
+		c.DropFile()
+	case r.framing == byChunks:
+		r.endChunk()
 		c.SetBuffer(append(c.Buffer(), "0\r\n\r\n"...))
 	}
 	r.finished, r.complete = true, complete
