@@ -49,6 +49,8 @@ type Deferred interface {
 	// Executor is the loop that the request waits on.
 	Executor() Executor
 
+	// EarlyHints is as that of Environ, until the response begins. Interim responses leave in the order of the calls, and before the response.
+	EarlyHints(headers []Header) error
 	// Start begins the response, by the rules of StartResponse; what that panics with is returned. ErrGone: the response
 	// has ended, or the client has left.
 	Start(status string, headers []Header, cause ...error) error

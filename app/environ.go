@@ -71,6 +71,32 @@ func (e *Environ) Defer() Deferred {
 	return d.Defer()
 }
 
+// EarlyHints sends fields that the response is going to have, in an interim response (103, RFC 8297), so that the client can fetch
+// meanwhile what they link to. It may be called any number of times before the head of the response has left. The fields
+// keep the rules of StartResponse; a Content-Length is left out. They are wsgi.early_hints, which middleware may replace.
+//
+// Without error it is not certain that something was sent: HTTP/1.0 has no interim responses, and not every server
+// can send them. err is ErrGone when the client has left. A request that was deferred has Deferred.EarlyHints.
+func (e *Environ) EarlyHints(headers []Header) error {
+	if v, changed := e.own["wsgi.early_hints"]; changed {
+		if f, ok := v.(func(headers []Header) error); ok {
+			return f(headers)
+		}
+		return nil
+	}
+	return e.earlyHints(headers)
+}
+
+func (e *Environ) earlyHints(headers []Header) error {
+	if err := CheckHints(headers); err != nil {
+		return err
+	}
+	if s, ok := e.source.(EarlyHinter); ok {
+		return s.EarlyHints(headers)
+	}
+	return nil
+}
+
 // CloseConnection has the server close the connection after this response. It is what an application
 // may do instead of sending "Connection: close", which is the server's.
 func (e *Environ) CloseConnection() { e.closes = true }

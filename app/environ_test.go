@@ -284,7 +284,7 @@ func TestEnvironAll(t *testing.T) {
 	want := []string{
 		"CONTENT_TYPE", "GATEWAY_INTERFACE", "HTTP_COOKIE2", "HTTP_HOST", "HTTP_X_A", "PATH_INFO", "QUERY_STRING", "RAW_URI",
 		"REMOTE_ADDR", "REMOTE_PORT", "REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME", "SERVER_ADMIN", "SERVER_NAME",
-		"SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE", "deployer.key", "own.key", "wsgi.errors",
+		"SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE", "deployer.key", "own.key", "wsgi.early_hints", "wsgi.errors",
 		"wsgi.file_wrapper", "wsgi.input", "wsgi.input_terminated", "wsgi.multiprocess", "wsgi.multithread",
 		"wsgi.run_once", "wsgi.url_scheme", "wsgi.version",
 	}

@@ -1,6 +1,10 @@
 package app
 
-import "strings"
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
 
 // tchar marks the octets of a token (RFC 9110 5.6.2):
 //
@@ -54,6 +58,16 @@ func CheckHeader(h Header) (wrong string) {
 		return "header is hop-by-hop, which is the server's"
 	}
 	return ""
+}
+
+// CheckHints tells what is wrong with the fields of an interim response, by the rules of CheckHeader. It is for servers.
+func CheckHints(headers []Header) error {
+	for _, h := range headers {
+		if wrong := CheckHeader(h); wrong != "" {
+			return errors.New("app: early hints: " + wrong + ": " + strconv.Quote(h.Name))
+		}
+	}
+	return nil
 }
 
 // HasControl tells whether s has an octet that no field value and no reason phrase may have:

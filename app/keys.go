@@ -15,7 +15,7 @@ var keys = []string{
 	"SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE", "GATEWAY_INTERFACE",
 	"REMOTE_ADDR", "REMOTE_PORT", "REQUEST_URI", "RAW_URI", "HTTPS",
 	"wsgi.version", "wsgi.url_scheme", "wsgi.input", "wsgi.errors", "wsgi.multithread",
-	"wsgi.multiprocess", "wsgi.run_once", "wsgi.input_terminated", "wsgi.file_wrapper",
+	"wsgi.multiprocess", "wsgi.run_once", "wsgi.input_terminated", "wsgi.file_wrapper", "wsgi.early_hints",
 }
 
 // text answers the keys that are strings and come from the request or the gateway.
@@ -92,6 +92,8 @@ func (e *Environ) object(key string) (any, bool) {
 		return true, true
 	case "wsgi.file_wrapper":
 		return FileWrapper, true
+	case "wsgi.early_hints":
+		return e.earlyHints, true
 	}
 	return nil, false
 }

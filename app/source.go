@@ -29,6 +29,12 @@ type Source interface {
 	Detach()
 }
 
+// EarlyHinter is a Source that can send interim responses (Environ.EarlyHints). The fields were checked; the method does not keep
+// the slice. A Content-Length among them is not sent (RFC 9110 8.6).
+type EarlyHinter interface {
+	EarlyHints(headers []Header) error
+}
+
 // Gateway is what is the same in the environ of every request of a server.
 type Gateway struct {
 	// Software is SERVER_SOFTWARE.

@@ -57,6 +57,9 @@ func Validator(application Application) Application {
 			head:   environ.Method() == "HEAD",
 		}
 		environ.Set("wsgi.input", &validatedInput{environ.Input(), v})
+		if hint, ok := environ.Value("wsgi.early_hints"); ok {
+			environ.Set("wsgi.early_hints", v.earlyHints(hint))
+		}
 		return v.wrap(func() Body { return application(environ, v.startResponse) })
 	}
 }
@@ -145,18 +148,42 @@ func (v *validation) startResponse(status string, headers []Header, cause ...err
 	}
 }
 
-// header checks one field of a response, and notes it.
-func (v *validation) header(code int, h Header) {
-	show := strconv.Quote(h.Name + ": " + h.Value)
+// earlyHints is what the application finds in the place of hint, the server's wsgi.early_hints.
+func (v *validation) earlyHints(hint any) func(headers []Header) error {
+	send, ok := hint.(func(headers []Header) error)
+	if !ok {
+		breach(ServerSide, "wsgi.early_hints is a func([]Header) error", fmt.Sprintf("%T", hint))
+	}
+	return func(headers []Header) error {
+		if v.sent {
+			breach(ApplicationSide, "early hints come before the head of the response")
+		}
+		for _, h := range headers {
+			checkHeader(h)
+		}
+		return send(headers)
+	}
+}
+
+// checkHeader checks one field of a response.
+func checkHeader(h Header) (show string) {
+	show = strconv.Quote(h.Name + ": " + h.Value)
 	if wrong := CheckHeader(h); wrong != "" {
 		breach(ApplicationSide, "a header is a field of the application's", wrong, ": ", show)
 	}
 	if strings.HasSuffix(h.Name, "-") || strings.HasSuffix(h.Name, "_") {
 		breach(ApplicationSide, "a header name has no punctuation at its end", show)
 	}
-	switch {
-	case strings.EqualFold(h.Name, "Status"):
+	if strings.EqualFold(h.Name, "Status") {
 		breach(ApplicationSide, "the status is no header", show)
+	}
+	return show
+}
+
+// header checks one field of the final response, and notes it.
+func (v *validation) header(code int, h Header) {
+	show := checkHeader(h)
+	switch {
 	case strings.EqualFold(h.Name, "Content-Type"):
 		if bodiless(code) {
 			breach(ApplicationSide, "a 204 or 304 has no Content-Type", show)

@@ -154,6 +154,7 @@ func (x *exchange) Defer() app.Deferred {
 func (x *exchange) Post(f func())                     { x.loop.Post(f) }
 func (x *exchange) After(d time.Duration, f func())   { x.loop.After(d, f) }
 func (x *exchange) Done() <-chan struct{}             { return x.done }
+func (x *exchange) EarlyHints([]app.Header) error     { panic("the hub gives no hints") }
 func (x *exchange) locked(f func() error) (err error) { x.mu.Lock(); defer x.mu.Unlock(); return f() }
 
 func (x *exchange) Executor() app.Executor {

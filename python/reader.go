@@ -181,6 +181,10 @@ func (w *worker) handle(e *event) error {
 			return errFrame
 		}
 		r.want(int(binary.LittleEndian.Uint32(e.payload)))
+	case frameHints:
+		if !e.silent {
+			return r.hint(e.payload)
+		}
 	case frameHold:
 		if !e.silent {
 			return w.hold(r, e.payload)

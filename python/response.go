@@ -74,6 +74,17 @@ func (e *event) enclose(file *os.File) error {
 	return nil
 }
 
+// hint sends an interim response.
+func (r *request) hint(payload []byte) error {
+	u := unmarshaler{payload}
+	fields, err := u.fields()
+	if err != nil {
+		return err
+	}
+	_ = r.deferred.EarlyHints(fields) // ErrGone: the client has left
+	return nil
+}
+
 // write passes content on, and gives credit for it when the client is not behind.
 func (r *request) write(content []byte) {
 	s := r.supervisor

@@ -39,7 +39,9 @@ type Response struct {
 	Status string
 	Code   int
 	Header http.Header
-	Body   []byte
+	// EarlyHints are the fields of the interim responses that came before (app.Environ.EarlyHints), in order.
+	EarlyHints []http.Header
+	Body       []byte
 	// Chunks are the parts of Body as they were handed on.
 	Chunks [][]byte
 	// Aborted tells that the response was cut off: the client would have seen that it is not complete.
@@ -176,7 +178,11 @@ func (w *recorder) finish() *Response {
 func (w *recorder) Header() http.Header { return w.header }
 
 func (w *recorder) WriteHeader(code int) {
-	if w.response.Code != 0 {
+	switch {
+	case w.response.Code != 0:
+		return
+	case code == http.StatusEarlyHints:
+		w.response.EarlyHints = append(w.response.EarlyHints, w.header.Clone())
 		return
 	}
 	w.response.Code = code

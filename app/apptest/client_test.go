@@ -95,6 +95,22 @@ func TestClientResponse(t *testing.T) {
 	}
 }
 
+func TestClientEarlyHints(t *testing.T) {
+	c := apptest.New(t, func(e *app.Environ, start app.StartResponse) app.Body {
+		for _, link := range []string{"a", "b"} {
+			if err := e.EarlyHints([]app.Header{{Name: "Link", Value: link}}); err != nil {
+				t.Error(err)
+			}
+		}
+		start("200 OK", []app.Header{{Name: "Content-Type", Value: "text/plain"}})
+		return app.String("hello")
+	})
+	res := c.Get("/")
+	if got := fmt.Sprint(res.EarlyHints); got != "[map[Link:[a]] map[Link:[b]]]" || res.Code != 200 || res.Header.Get("Link") != "" {
+		t.Errorf("hints %s, then %d %v", got, res.Code, res.Header)
+	}
+}
+
 func TestClientFailures(t *testing.T) {
 	cause := errors.New("cause")
 	var value any = "oops"

@@ -26,7 +26,7 @@ const RequestKey = "nethttp.request"
 //     environ in it.
 //
 // The ResponseWriter is an http.Flusher and an io.StringWriter. It cannot be hijacked, and there are no
-// trailers and no 1xx responses: these, and the fields of a response that are hop-by-hop, are dropped, but that
+// trailers and of 1xx responses only 103 (Early Hints): others, and the fields of a response that are hop-by-hop, are dropped, but that
 // "Connection: close" closes the connection.
 func Application(h http.Handler) app.Application {
 	return app.Blocking(func(environ *app.Environ, start app.StartResponse) app.Body {

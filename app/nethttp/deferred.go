@@ -3,8 +3,10 @@ package nethttp
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,10 +59,11 @@ func (s *source) Defer() app.Deferred {
 	d := &deferred{source: s, w: res.w, res: res}
 	d.changed.L = &d.mu
 	d.failed = func(err error) { res.handler.failed(res.reported(), err) }
-	d.mail.header = res.w.Header()
+	header := res.w.Header()
 	if res.environ.ClosesConnection() {
-		d.mail.header.Set("Connection", "close")
+		header.Set("Connection", "close")
 	}
+	d.mail.header = maps.Clone(header)
 	res.w, res.deferred = &d.mail, d
 	d.forget = context.AfterFunc(s.r.Context(), d.leave)
 	return d
@@ -98,6 +101,25 @@ func (d *deferred) begin() bool {
 func (d *deferred) finish(err error) {
 	d.over, d.finished, d.err = true, true, err
 	d.changed.Signal()
+}
+
+// EarlyHints implements app.Deferred.
+func (d *deferred) EarlyHints(headers []app.Header) error {
+	if err := app.CheckHints(headers); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.over:
+		return app.ErrGone
+	case d.res.sent:
+		return errTooLate
+	case d.source.r.ProtoAtLeast(1, 1):
+		d.mail.hints = append(d.mail.hints, slices.Clone(headers))
+		d.changed.Signal()
+	}
+	return nil
 }
 
 // Start implements app.Deferred.

@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"maps"
 	"net/http"
 
 	"github.com/weirhttp/weir/app"
@@ -12,8 +13,9 @@ const highWater = 64 << 10
 
 // mailbox is the http.ResponseWriter that keeps what it is given for the goroutine of the request.
 type mailbox struct {
-	header http.Header // that of the true one; it is read when code is taken, and not changed any more then
-	code   int         // of the head that is to be sent, else 0
+	header http.Header    // it is read when code was taken, and not changed any more then
+	hints  [][]app.Header // in front of the head: for responses with status 103
+	code   int            // of the head that is to be sent, else 0
 	data   []byte
 	files  []enclosure // behind data
 	octets int         // in both
@@ -34,7 +36,8 @@ func (m *mailbox) Write(p []byte) (int, error) {
 
 // parcel is what the goroutine of the request takes.
 type parcel struct {
-	answer *app.Response // a whole response; nil: what follows
+	hints  [][]app.Header
+	answer *app.Response // behind them: a whole response; nil: what follows
 	code   int           // of the head, 0: it was taken before
 	data   []byte
 	file   *enclosure // behind data; nil: none
@@ -48,6 +51,9 @@ func (d *deferred) serve() error {
 	defer d.settle()
 	for {
 		p := d.take()
+		for _, headers := range p.hints {
+			sendHints(d.w, headers)
+		}
 		if p.answer != nil {
 			if err := d.res.tryBegin(p.answer.Status, p.answer.Headers); err != nil {
 				return err
@@ -71,14 +77,17 @@ func (d *deferred) take() parcel {
 	defer d.mu.Unlock()
 	d.returned = true
 	d.tellLeft()
-	for !d.gone && !d.finished && d.answer == nil && d.mail.code == 0 && d.mail.octets == 0 {
+	for !d.gone && !d.finished && d.answer == nil && d.mail.code == 0 && d.mail.octets == 0 && d.mail.hints == nil {
 		d.changed.Wait()
 	}
+	p := parcel{hints: d.mail.hints}
+	d.mail.hints = nil
 	if d.answer != nil {
 		d.res.w = d.w
-		return parcel{answer: d.answer}
+		p.answer = d.answer
+		return p
 	}
-	p := parcel{code: d.mail.code, err: d.err}
+	p.code, p.err = d.mail.code, d.err
 	p.data, p.file = d.mail.take()
 	p.last = d.finished && p.file == nil
 	// The end of the handler flushes what is complete, and with its length if it is short. What is cut off after it
@@ -102,6 +111,9 @@ func (d *deferred) pass(p *parcel) error {
 		return app.ErrGone
 	}
 	if p.code != 0 {
+		header := d.w.Header()
+		clear(header)
+		maps.Copy(header, d.mail.header)
 		d.w.WriteHeader(p.code)
 	}
 	for len(p.data) > 0 {

@@ -48,25 +48,47 @@ func newResponseWriter(environ *app.Environ, start app.StartResponse, cancel con
 
 func (w *responseWriter) Header() http.Header { return w.header }
 
-// WriteHeader implements http.ResponseWriter. Interim responses are dropped: the contract has no way to send them.
+// WriteHeader implements http.ResponseWriter. Of interim responses those with early hints are sent: the contract has no way to send
+// others.
 func (w *responseWriter) WriteHeader(code int) {
 	if code < 100 || code > 999 {
 		panic(fmt.Sprintf("invalid WriteHeader code %v", code))
 	}
-	if w.code != 0 || code < 200 {
-		return
+	switch {
+	case w.code != 0:
+	case code == http.StatusEarlyHints:
+		_ = w.environ.EarlyHints(w.hints())
+	case code >= 200:
+		w.code = code
+		w.takeHeader()
 	}
-	w.code = code
-	w.takeHeader()
 }
 
-// takeHeader notes the fields of the response, of which later changes are ignored.
-func (w *responseWriter) takeHeader() {
+// names returns the names of the fields in the header, sorted.
+func (w *responseWriter) names() []string {
 	names := make([]string, 0, len(w.header))
 	for name := range w.header {
 		names = append(names, name)
 	}
 	slices.Sort(names)
+	return names
+}
+
+// hints returns the fields of the header as it is now that the contract lets an interim response have.
+func (w *responseWriter) hints() (fields []app.Header) {
+	for _, name := range w.names() {
+		for _, value := range w.header[name] {
+			if h := (app.Header{Name: name, Value: fieldValue(value)}); app.CheckHeader(h) == "" {
+				fields = append(fields, h)
+			}
+		}
+	}
+	return fields
+}
+
+// takeHeader notes the fields of the response, of which later changes are ignored.
+func (w *responseWriter) takeHeader() {
+	names := w.names()
 	w.fields = make([]app.Header, 0, len(names)+1)
 	for _, name := range names {
 		switch name {

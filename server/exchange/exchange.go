@@ -66,7 +66,10 @@ type Rendered struct {
 
 // Wire takes one response. Its methods are called on the loop.
 type Wire interface {
-	// Head is called first, once.
+	// Hints passes on an interim response, 103 (Early Hints). Nothing happens where it cannot be sent, because the head was or the client
+	// would not understand. headers were checked; Content-Length is not for this response (RFC 9110 8.6).
+	Hints(headers []app.Header)
+	// Head is called once, before what follows.
 	Head(h *Head)
 	// Chunk passes on a piece of the content, never empty, which the wire does not keep.
 	Chunk(p []byte)

@@ -75,6 +75,8 @@ func (w *wire) Chunk(p []byte) {
 	}
 }
 
+func (w *wire) Hints(headers []app.Header) { w.journal.add("hints %v", headers) }
+
 func (w *wire) File(file app.File, offset, n int64) {
 	w.journal.add("file %d+%d", offset, n)
 	part := make([]byte, n)
@@ -178,6 +180,7 @@ type source struct {
 	method   string
 	detached bool
 	deferrer app.Deferrer
+	hinter   app.EarlyHinter
 }
 
 func (s *source) Method() string               { return s.method }

@@ -68,6 +68,17 @@ var applications = map[string]app.Application{
 		start("404 Not Found", plainHeaders, errors.New("cause"))
 		return app.String("probe")
 	},
+	"hints":          hinted(answer("200 OK", "hinted")),
+	"hints-count":    hinted(count),
+	"blocking-hints": app.Blocking(hinted(answer("200 OK", "hinted"))),
+	"deferred-hints": func(environ *app.Environ, _ app.StartResponse) app.Body {
+		d := environ.Defer()
+		go func() {
+			hint(d.EarlyHints)
+			_ = d.Answer(&app.Response{Status: "200 OK", Headers: plainHeaders, Content: []byte("hinted")})
+		}()
+		return nil
+	},
 	"bytes": octets,
 	"early": func(environ *app.Environ, start app.StartResponse) app.Body {
 		write := start("200 OK", plainHeaders)
@@ -106,6 +117,19 @@ func answer(status, content string) app.Application {
 		start(status, plainHeaders)
 		return app.String(content)
 	}
+}
+
+// hinted sends two interim responses before it answers.
+func hinted(application app.Application) app.Application {
+	return func(environ *app.Environ, start app.StartResponse) app.Body {
+		hint(environ.EarlyHints)
+		return application(environ, start)
+	}
+}
+
+func hint(send func([]app.Header) error) {
+	_ = send([]app.Header{{Name: "Link", Value: "</a.css>; rel=preload"}, {Name: "content-length", Value: "6"}})
+	_ = send([]app.Header{{Name: "Link", Value: "</b.js>; rel=preload"}})
 }
 
 func seq(chunks ...string) app.Application {

@@ -57,6 +57,21 @@ func (r *reply) Head(h *exchange.Head) {
 	}
 }
 
+// Hints implements exchange.Wire.
+func (r *reply) Hints(headers []app.Header) {
+	if r.http10 || r.headSent { // RFC 9110 15.2
+		return
+	}
+	b := append(r.c.Buffer(), "HTTP/1.1 103 Early Hints\r\n"...)
+	for i := range headers {
+		if f := &headers[i]; !strings.EqualFold(f.Name, "Content-Length") {
+			b = append(append(append(append(b, f.Name...), ": "...), f.Value...), "\r\n"...)
+		}
+	}
+	r.c.SetBuffer(append(b, "\r\n"...))
+	r.c.Flush()
+}
+
 // appendHead renders a head, and decides on the framing.
 func (r *reply) appendHead(b []byte, h *exchange.Head, fields []byte) []byte {
 	b = append(append(append(b, "HTTP/1.1 "...), h.Status...), "\r\n"...)

@@ -224,6 +224,9 @@ func (t *transaction) TakenOver() (path []byte) {
 // Defer implements app.Deferrer.
 func (t *transaction) Defer() app.Deferred { return t.exchange.Defer() }
 
+// EarlyHints implements app.EarlyHinter.
+func (t *transaction) EarlyHints(headers []app.Header) error { return t.exchange.EarlyHints(headers) }
+
 // Park implements exchange.Wire.
 func (t *transaction) Park() exchange.Parked {
 	// Not all of reply: on a goroutine the rest is the loop's.
