@@ -88,7 +88,7 @@ type Watcher interface {
 	// has left, or the deadline has passed and its response was sent.
 	Left()
 	// Drained is called when the client has taken most of what waited for it, after there was too much of it (Write's unsent
-	// above 64 KiB).
+	// above 64 KiB, or as much of a file).
 	Drained()
 }
 

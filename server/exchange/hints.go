@@ -14,14 +14,14 @@ var errTooLate = errors.New("early hints come before the head of the response")
 
 // EarlyHints sends an interim response with headers, which were checked. It is called by the application.
 func (x *Exchange) EarlyHints(headers []app.Header) error {
-	x.leave()
-	defer x.enter()
 	switch x.phase {
 	case ended:
 		return app.ErrGone
 	case sending, parked:
 		return errTooLate
 	}
+	x.leave()
+	defer x.enter()
 	x.wire.Hints(headers)
 	return nil
 }
