@@ -156,6 +156,7 @@ func (m *mailbox) deliver() {
 	m.queued -= len(data)
 	m.unsent += len(data) // until look: what is on its way takes room as well
 	file := m.next()
+	finished := done && file == nil
 	m.mu.Unlock()
 
 	if head {
@@ -172,7 +173,6 @@ func (m *mailbox) deliver() {
 	if m.data == nil {
 		m.data = data[:0]
 	}
-	finished := done && file == nil
 	m.mu.Unlock()
 	m.look()
 	if finished {
