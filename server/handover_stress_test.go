@@ -129,7 +129,7 @@ func stressApplication(all *bodies) app.Application {
 			return all.body(app.Bytes(content), 0)
 		case "/blocking":
 			return blocking(environ, start)
-		case "/defer", "/defer-late", "/defer-stream":
+		case "/defer", "/defer-late", "/defer-stream", "/defer-file":
 			path := environ.Get("PATH_INFO")
 			d := environ.Defer()
 			go deferredAnswer(d, path, id, wait)
@@ -146,7 +146,7 @@ func stressApplication(all *bodies) app.Application {
 // deferredAnswer answers in one of several ways, later.
 func deferredAnswer(d app.Deferred, path, id string, wait time.Duration) {
 	time.Sleep(wait)
-	if path != "/defer-stream" {
+	if path != "/defer-stream" && path != "/defer-file" {
 		_ = d.Answer(&app.Response{Status: "200 OK", Content: []byte(id)})
 		return
 	}
@@ -154,15 +154,36 @@ func deferredAnswer(d app.Deferred, path, id string, wait time.Duration) {
 		return
 	}
 	for i := range chunkCount {
-		_, _ = d.Write([]byte(chunkOf(id, i)))
+		chunk := []byte(chunkOf(id, i))
+		if path == "/defer-file" && i > 0 {
+			file, err := scratchFile(chunk)
+			if err != nil {
+				d.Abort(err)
+				return
+			}
+			_ = d.SendFile(file, 1, int64(len(chunk)))
+		} else {
+			_, _ = d.Write(chunk)
+		}
 		time.Sleep(wait / chunkCount)
 	}
 	_ = d.Close()
 }
 
+// scratchFile is a file without a name that has chunk behind an octet.
+func scratchFile(chunk []byte) (*os.File, error) {
+	file, err := os.CreateTemp("", "weir-stress-")
+	if err != nil {
+		return nil, err
+	}
+	_ = os.Remove(file.Name())
+	_, err = file.WriteAt(chunk, 1)
+	return file, err
+}
+
 var stressPaths = []string{
 	"/once", "/once", "/once", "/sleep", "/burn", "/panic", "/goexit", "/goexit-in-next", "/seq", "/write", "/close", "/read",
-	"/blocking", "/defer", "/defer-late", "/defer-stream",
+	"/blocking", "/defer", "/defer-late", "/defer-stream", "/defer-file",
 }
 
 // stressClient sends pipelines of requests on connections, and checks the answers.
@@ -191,7 +212,7 @@ func (s *stressClient) request() (r stressRequest) {
 	switch r.path {
 	case "/panic", "/goexit", "/goexit-in-next":
 		r.status, r.content = 500, "Internal Server Error\n"
-	case "/seq", "/write", "/defer-stream":
+	case "/seq", "/write", "/defer-stream", "/defer-file":
 		r.content = streamed(r.id)
 	}
 	r.octets = fmt.Sprintf("POST %s HTTP/1.1\r\nHost: a\r\nX-Id: %s\r\nX-Pause: %d\r\n", r.path, r.id, wait)
