@@ -21,7 +21,7 @@ import (
 )
 
 // fileSize is more than the kernel takes of a response whose client does not read.
-const fileSize = 24 << 20
+const fileSize = 8 << 20
 
 // fileOf returns an open file with that content.
 func fileOf(t *testing.T, content []byte) *os.File {
