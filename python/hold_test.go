@@ -19,16 +19,16 @@ import (
 	"github.com/weirhttp/weir/python"
 )
 
-// client is a connection to a server, and what it reads from it.
-type client struct {
+// holder is a client that may be held: a connection to a server, and what it reads from it.
+type holder struct {
 	net.Conn
 	*bufio.Reader
 	t *testing.T
 }
 
-func (c *client) Read(p []byte) (int, error) { return c.Reader.Read(p) }
+func (c *holder) Read(p []byte) (int, error) { return c.Reader.Read(p) }
 
-func (h *hosted) dial() *client {
+func (h *hosted) dial() *holder {
 	h.t.Helper()
 	c, err := net.Dial("tcp", h.server.Addresses()[0])
 	if err != nil {
@@ -36,11 +36,11 @@ func (h *hosted) dial() *client {
 	}
 	h.t.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(patience))
-	return &client{c, bufio.NewReader(c), h.t}
+	return &holder{c, bufio.NewReader(c), h.t}
 }
 
 // ask sends a request.
-func (c *client) ask(target string) {
+func (c *holder) ask(target string) {
 	c.t.Helper()
 	if err := c.tryAsk(target); err != nil {
 		c.t.Fatal(err)
@@ -48,13 +48,13 @@ func (c *client) ask(target string) {
 }
 
 // tryAsk is ask for any goroutine.
-func (c *client) tryAsk(target string) error {
+func (c *holder) tryAsk(target string) error {
 	_, err := io.WriteString(c, "GET "+target+" HTTP/1.1\r\nHost: a\r\n\r\n")
 	return err
 }
 
 // answer reads a response.
-func (c *client) answer() reply {
+func (c *holder) answer() reply {
 	c.t.Helper()
 	r, err := c.tryAnswer()
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *client) answer() reply {
 }
 
 // tryAnswer is answer for any goroutine.
-func (c *client) tryAnswer() (reply, error) {
+func (c *holder) tryAnswer() (reply, error) {
 	r, err := http.ReadResponse(c.Reader, nil)
 	if err != nil {
 		return reply{}, err
@@ -216,7 +216,7 @@ func TestHoldRefused(t *testing.T) {
 func TestHoldCrowd(t *testing.T) {
 	const many, leave = 500, 100
 	h, topics := hostHub(t, hub.Options{PollTimeout: 5 * time.Minute}, python.Options{Workers: 2})
-	var clients []*client
+	var clients []*holder
 	for range many {
 		c := h.dial()
 		c.ask(holding(`{"topics":["t"],"format":"data","response":{"status":"200 OK","headers":[["X-A","b"]]}}`))
