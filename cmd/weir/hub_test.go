@@ -16,24 +16,34 @@ type published struct {
 	Reached int
 }
 
-// publish publishes message to topic until it has reached so many, and returns the last answer.
-func (p *process) publish(topic, message string, reached int) (answer published) {
+// publish publishes when so many requests wait.
+func (p *process) publish(topic, message string, waiting int) (answer published) {
+	p.t.Helper()
+	p.await(waiting)
+	response, err := http.Post("http://"+p.at[0]+"/publish/"+topic, "text/plain", strings.NewReader(message))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode != 200 {
+		p.t.Fatalf("publish: %s, %v", response.Status, err)
+	}
+	return answer
+}
+
+// await waits until so many requests wait for messages. The server has --test-routes.
+func (p *process) await(waiting int) {
 	p.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		response, err := http.Post("http://"+p.at[0]+"/publish/"+topic, "text/plain", strings.NewReader(message))
-		if err != nil {
+		var counts struct{ Waiting int }
+		if err := json.Unmarshal([]byte(p.ask("GET", "/internals").body), &counts); err != nil {
 			p.t.Fatal(err)
 		}
-		err = json.NewDecoder(response.Body).Decode(&answer)
-		_ = response.Body.Close()
-		if err != nil || response.StatusCode != 200 {
-			p.t.Fatalf("publish: %s, %v", response.Status, err)
-		}
-		if answer.Reached >= reached {
-			return answer
+		if counts.Waiting >= waiting {
+			return
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("a message has reached %d requests, want %d", answer.Reached, reached)
+			p.t.Fatalf("%d requests wait, want %d", counts.Waiting, waiting)
 		}
 	}
 }
@@ -47,7 +57,7 @@ func (p *process) get(target string) <-chan reply {
 
 // TestPoll: a poll waits for a message, gets earlier ones at once, and is told when there is none.
 func TestPoll(t *testing.T) {
-	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
+	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes")
 	waiting := p.get("/poll/news?timeout=60")
 	id := p.publish("news", "one", 1).ID
 	r := <-waiting
@@ -74,7 +84,7 @@ func TestPoll(t *testing.T) {
 
 // TestEvents: a stream gets messages as they are published, with their ids.
 func TestEvents(t *testing.T) {
-	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
+	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes")
 	response, err := http.Get("http://" + p.at[0] + "/events/news")
 	if err != nil {
 		t.Fatal(err)
@@ -104,18 +114,7 @@ func TestTerminateWhileWaiting(t *testing.T) {
 	p.publish("news", "one", 2) // both wait: the poll has its answer
 	<-poll
 	poll = p.get("/poll/news?timeout=300")
-	waiting := func() int {
-		var counts struct{ Waiting int }
-		if err := json.Unmarshal([]byte(p.ask("GET", "/internals").body), &counts); err != nil {
-			t.Fatal(err)
-		}
-		return counts.Waiting
-	}
-	for deadline := time.Now().Add(patience); waiting() < 2; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the poll does not wait")
-		}
-	}
+	p.await(2)
 	ended := make(chan int)
 	go func() { ended <- p.stop() }()
 	if _, err := io.ReadAll(stream.Body); err != nil {

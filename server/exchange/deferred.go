@@ -40,6 +40,7 @@ type Deferred struct {
 	expired bool // the server answers, at the deadline
 	gone    bool // the response has ended, or nobody reads it
 	behind  bool // the watcher is to be told when the client has caught up
+	hinted  bool // early hints were posted: the answer comes behind them
 }
 
 // Defer makes the request one that is answered later. It is called by the application.
@@ -210,7 +211,7 @@ func (d *Deferred) answerNow(r *app.Response) error {
 		d.mu.Unlock()
 		return app.ErrGone
 	}
-	if d.calling || len(r.Content) > pieceSize || !d.wire.Room() {
+	if d.calling || d.hinted || len(r.Content) > pieceSize || !d.wire.Room() {
 		d.mu.Unlock()
 		return d.Answer(kept(r))
 	}

@@ -53,6 +53,7 @@ func (d *Deferred) EarlyHints(headers []app.Header) error {
 		return errTooLate
 	}
 	headers = slices.Clone(headers)
+	d.hinted = true
 	d.wire.Host().loop.Post(func(any) {
 		d.mu.Lock()
 		gone := d.gone
