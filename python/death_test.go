@@ -1,7 +1,9 @@
 package python_test
 
 import (
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -131,14 +133,28 @@ func TestDeathAtBirth(t *testing.T) {
 	h.want(h.get("/"), 200, "Hello, World!")
 }
 
+var killTime = flag.Duration("kill", 2*time.Second, "how long TestRandomDeaths kills processes")
+
 // TestRandomDeaths: requests that had not begun survive any number of deaths, and none is begun twice.
 func TestRandomDeaths(t *testing.T) {
+	for name, options := range map[string]python.Options{
+		"sync":               {},
+		"preloaded":          {Preload: true},
+		"threads, preloaded": {Class: python.Threads, Threads: 4, Preload: true},
+	} {
+		t.Run(name, func(t *testing.T) { killAtRandom(t, options) })
+	}
+}
+
+func killAtRandom(t *testing.T, options python.Options) {
 	m := newMarks(t)
-	h := host(t, python.Options{Workers: 2, Env: m.env()})
-	end := time.Now().Add(3 * time.Second)
+	options.Workers, options.Env = 2, m.env()
+	h := host(t, options)
+	end := time.Now().Add(*killTime)
 	var group sync.WaitGroup
-	var answered, lost, next atomic.Int64
-	lostOnes := make(chan string, 10_000)
+	var answered, next atomic.Int64
+	var mu sync.Mutex
+	var lost []string
 	for range 8 {
 		group.Go(func() {
 			for time.Now().Before(end) {
@@ -148,8 +164,9 @@ func TestRandomDeaths(t *testing.T) {
 				case err == nil && r.code == 200 && r.err == nil:
 					answered.Add(1)
 				case err == nil && r.code == 502:
-					lost.Add(1)
-					lostOnes <- mark
+					mu.Lock()
+					lost = append(lost, mark)
+					mu.Unlock()
 				default:
 					t.Errorf("%+v, %v", r, err)
 					return
@@ -157,14 +174,18 @@ func TestRandomDeaths(t *testing.T) {
 			}
 		})
 	}
+	templates := 0
 	for time.Now().Before(end) {
-		time.Sleep(100 * time.Millisecond)
-		if workers := h.Stats().Workers; len(workers) > 0 {
-			_ = syscall.Kill(workers[0].PID, syscall.SIGKILL)
+		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
+		stats := h.Stats()
+		if stats.Template != 0 && rand.IntN(4) == 0 && syscall.Kill(stats.Template, syscall.SIGKILL) == nil {
+			templates++
+		}
+		if n := len(stats.Workers); n > 0 {
+			_ = syscall.Kill(stats.Workers[rand.IntN(n)].PID, syscall.SIGKILL)
 		}
 	}
 	group.Wait()
-	close(lostOnes)
 	calls := m.count(t)
 	for mark, n := range calls {
 		if n != 1 {
@@ -172,17 +193,19 @@ func TestRandomDeaths(t *testing.T) {
 		}
 	}
 	traceless := 0
-	for mark := range lostOnes {
+	for _, mark := range lost {
 		if calls[mark] == 0 {
 			traceless++
 		}
 	}
+	died := int(h.Stats().Died)
 	// A worker may be killed in the call, before the application has written its trace.
-	if most := int(h.Stats().Died)/3 + 1; traceless > most {
+	if most := options.Threads*died/3 + died/3 + 1; traceless > most {
 		t.Errorf("%d requests were lost that have left no trace, %d at most may have been called", traceless, most)
 	}
-	t.Logf("%d answered, %d lost, %d workers died", answered.Load(), lost.Load(), h.Stats().Died)
-	if answered.Load() < 100 || h.Stats().Died < 3 {
+	t.Logf("%v: %d answered, %d lost in a call, %d of them without a trace; %d workers died, a template was killed %d times",
+		*killTime, answered.Load(), len(lost), traceless, died, templates)
+	if answered.Load() < 100 || died < 3 {
 		t.Error("that is not what was expected")
 	}
 }

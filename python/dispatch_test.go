@@ -181,6 +181,12 @@ func TestReplacementForMemory(t *testing.T) {
 
 // TestReplace: new workers import the application as it is now; when they cannot, the old go on.
 func TestReplace(t *testing.T) {
+	for _, preload := range []bool{false, true} {
+		t.Run(fmt.Sprint("preload ", preload), func(t *testing.T) { replace(t, preload) })
+	}
+}
+
+func replace(t *testing.T, preload bool) {
 	dir := t.TempDir()
 	write := func(text string) {
 		if err := os.WriteFile(dir+"/changing.py", []byte(text), 0o600); err != nil {
@@ -191,7 +197,7 @@ func TestReplace(t *testing.T) {
 		return "def app(environ, start):\n    start('200 OK', [])\n    return [b'" + text + "']\n"
 	}
 	write(version("one"))
-	h := host(t, python.Options{Workers: 2, Chdir: dir, App: "changing:app", Env: []string{"PYTHONDONTWRITEBYTECODE=1"}})
+	h := host(t, python.Options{Workers: 2, Chdir: dir, App: "changing:app", Preload: preload, Env: []string{"PYTHONDONTWRITEBYTECODE=1"}})
 	h.want(h.get("/"), 200, "one")
 	write("this is no Python")
 	h.Replace()

@@ -26,6 +26,7 @@ const (
 	frameStop    frameType = 6
 	frameResult  frameType = 7
 	frameKeys    frameType = 8
+	frameFork    frameType = 9
 
 	frameReady    frameType = 16
 	frameFailed   frameType = 17
@@ -40,6 +41,7 @@ const (
 	frameBegun    frameType = 26
 	frameState    frameType = 27
 	frameReturned frameType = 28
+	frameForked   frameType = 29
 )
 
 const (

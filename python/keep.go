@@ -14,7 +14,7 @@ func (s *Supervisor) keep(slot int, first chan<- error) {
 	if err != nil {
 		return
 	}
-	for w != nil {
+	for {
 		joined := now()
 		s.join(w)
 		select {
@@ -25,7 +25,10 @@ func (s *Supervisor) keep(slot int, first chan<- error) {
 			if now()-joined < int64(bornTime) {
 				delay = firstDelay
 			}
-			w = s.relaunch(slot, delay)
+			var ok bool
+			if w, ok = persist(s, delay, func() (*worker, error) { return s.launch(slot) }); !ok {
+				return
+			}
 		case <-w.retire:
 			if next := s.relaunchBeside(slot, w); next != w {
 				w = next
@@ -45,8 +48,8 @@ const (
 	lastDelay  = 5 * time.Second
 )
 
-// relaunch starts a worker, however often that takes. It is nil when weir stops.
-func (s *Supervisor) relaunch(slot int, delay time.Duration) *worker {
+// persist starts a process, after delay, however often that takes. ok is false when weir stops.
+func persist[T any](s *Supervisor, delay time.Duration, launch func() (T, error)) (started T, ok bool) {
 	for {
 		if delay > 0 {
 			timer := time.NewTimer(delay)
@@ -54,15 +57,15 @@ func (s *Supervisor) relaunch(slot int, delay time.Duration) *worker {
 			case <-timer.C:
 			case <-s.stopping:
 				timer.Stop()
-				return nil
+				return started, false
 			}
 		}
-		w, err := s.launch(slot)
+		started, err := launch()
 		switch {
 		case err == nil:
-			return w
+			return started, true
 		case errors.Is(err, errStopping):
-			return nil
+			return started, false
 		}
 		delay = min(max(2*delay, firstDelay), lastDelay)
 		s.logStart(err, delay)
@@ -112,6 +115,9 @@ var errStopping = errors.New("python: stopping")
 // launch starts a worker and waits until it can serve.
 func (s *Supervisor) launch(slot int) (*worker, error) {
 	w, err := s.start(slot)
+	for errors.Is(err, errTemplateEnded) {
+		w, err = s.start(slot)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,8 +135,16 @@ func (s *Supervisor) launch(slot int) (*worker, error) {
 }
 
 // Replace replaces all workers by new ones, which import the application anew. The old serve until the new can; when those cannot, the
-// old go on, and it is tried again.
+// old go on, and it is tried again. With Options.Preload a new template does that first, and then forks the new workers.
 func (s *Supervisor) Replace() {
+	if s.options.Preload {
+		s.templates.ask()
+		return
+	}
+	s.replaceWorkers()
+}
+
+func (s *Supervisor) replaceWorkers() {
 	s.mu.Lock()
 	defer s.release()
 	for _, w := range s.workers {

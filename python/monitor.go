@@ -143,7 +143,7 @@ func (w *worker) endStuck(stuck []*request) {
 		}
 	}
 	if s.capacity() > 1 {
-		_ = w.command.Process.Signal(signalStack)
+		_ = w.process.Signal(signalStack)
 		w.replace()
 		return
 	}
@@ -152,7 +152,7 @@ func (w *worker) endStuck(stuck []*request) {
 
 // killWithStack ends the process after it had time to write down where it is.
 func (w *worker) killWithStack() {
-	_ = w.command.Process.Signal(signalStack)
+	_ = w.process.Signal(signalStack)
 	timer := time.NewTimer(stackTime)
 	defer timer.Stop()
 	select {

@@ -10,34 +10,48 @@ import (
 	"time"
 )
 
-// openOutput has what the worker prints come through pipes. It returns the worker's ends.
-func (w *worker) openOutput() (pipes []*os.File, err error) {
+// output is what a process prints: to standard output, and to standard error.
+type output struct {
+	pipes  []*os.File
+	logged chan struct{} // closed when both have ended
+}
+
+// open opens the pipes. It returns the ends of the process.
+func (o *output) open() (theirs []*os.File, err error) {
 	for range 2 {
-		r, pipe, err := os.Pipe()
+		r, w, err := os.Pipe()
 		if err != nil {
-			return pipes, err
+			return theirs, err
 		}
-		w.output = append(w.output, r)
-		pipes = append(pipes, pipe)
+		o.pipes = append(o.pipes, r)
+		theirs = append(theirs, w)
 	}
-	w.command.Stdout, w.command.Stderr = pipes[0], pipes[1]
-	return pipes, nil
+	return theirs, nil
+}
+
+// close closes our ends of the pipes.
+func (o *output) close() { closeAll(o.pipes) }
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
 }
 
 // longestLine is where a line that is printed is broken, in octets.
 const longestLine = 16 << 10
 
-// logOutput logs what the worker prints, line by line, until both pipes have ended.
-func (w *worker) logOutput(logged chan<- struct{}) {
-	defer close(logged)
+// log logs what the process prints, line by line, until both pipes have ended.
+func (o *output) log(log *slog.Logger, pid int) {
+	o.logged = make(chan struct{})
 	var group sync.WaitGroup
 	for i, stream := range []string{"stdout", "stderr"} {
 		group.Go(func() {
-			lines := bufio.NewReaderSize(w.output[i], longestLine)
+			lines := bufio.NewReaderSize(o.pipes[i], longestLine)
 			for {
 				line, err := lines.ReadSlice('\n')
 				if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 {
-					w.supervisor.log.LogAttrs(context.Background(), slog.LevelInfo, string(line), slog.Int("pid", w.pid), slog.String("stream", stream))
+					log.LogAttrs(context.Background(), slog.LevelInfo, string(line), slog.Int("pid", pid), slog.String("stream", stream))
 				}
 				if err != nil && err != bufio.ErrBufferFull {
 					return
@@ -45,14 +59,17 @@ func (w *worker) logOutput(logged chan<- struct{}) {
 			}
 		})
 	}
-	group.Wait()
+	go func() {
+		group.Wait()
+		close(o.logged)
+	}()
 }
 
-// stopLogging waits until what a dead worker has printed is logged. A process that it has left behind may keep the pipes open:
+// stop waits until what a dead process has printed is logged. A process that it has left behind may keep the pipes open:
 // what that prints is not waited for.
-func (w *worker) stopLogging(logged <-chan struct{}) {
-	for _, r := range w.output {
+func (o *output) stop() {
+	for _, r := range o.pipes {
 		_ = r.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 	}
-	<-logged
+	<-o.logged
 }

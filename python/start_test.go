@@ -2,6 +2,7 @@ package python_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -23,17 +24,19 @@ func TestCannotStart(t *testing.T) {
 		"app:no_such()":   "no_such",
 		"no such thing:a": "no such thing",
 	} {
-		t.Run(app, func(t *testing.T) {
-			before := len(children(t))
-			_, err := python.New(python.Options{App: app, Chdir: apps(t), Workers: 2, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
-			var start *python.StartError
-			if !errors.As(err, &start) || !strings.Contains(start.Traceback, want) {
-				t.Errorf("%v, want a StartError with %q", err, want)
-			}
-			if after := len(children(t)); after != before {
-				t.Errorf("%d processes are left", after-before)
-			}
-		})
+		for _, preload := range []bool{false, true} {
+			t.Run(fmt.Sprint(app, ", preload ", preload), func(t *testing.T) {
+				before := len(children(t))
+				_, err := python.New(python.Options{App: app, Chdir: apps(t), Workers: 2, Preload: preload, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+				var start *python.StartError
+				if !errors.As(err, &start) || !strings.Contains(start.Traceback, want) {
+					t.Errorf("%v, want a StartError with %q", err, want)
+				}
+				if after := len(children(t)); after != before {
+					t.Errorf("%d processes are left", after-before)
+				}
+			})
+		}
 	}
 }
 

@@ -8,6 +8,8 @@ type Stats struct {
 	Leaving, Waiting int
 	// Died is how many workers have died, TakenBack how many requests were taken from a worker that was busy with another.
 	Died, TakenBack uint64
+	// Template is the process that forks workers, 0 when there is none.
+	Template int
 }
 
 // WorkerStats is what one worker does.
@@ -24,6 +26,9 @@ func (s *Supervisor) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := Stats{Leaving: len(s.leaving), Waiting: s.queue.count, Died: uint64(s.restarts.Load()), TakenBack: s.takenBack}
+	if t, _ := s.templates.get(); t != nil {
+		stats.Template = t.pid
+	}
 	for _, w := range s.workers {
 		stats.Workers = append(stats.Workers, WorkerStats{
 			PID: w.pid, InFlight: w.requests.count, Window: max(s.capacity(), w.window()), Requests: w.answered, RSS: w.rss.Load(),

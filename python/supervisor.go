@@ -45,6 +45,9 @@ type Options struct {
 	Workers              int
 	Class                Class
 	Threads, Connections int
+	// Preload has the application imported once, by a process that forks the workers, so that they share memory. The process that calls
+	// New becomes the one that adopts processes which those leave behind (PR_SET_CHILD_SUBREAPER). Linux only.
+	Preload bool
 
 	// Timeout is how long a call may go on without a sign of life before its worker is killed (30 s).
 	Timeout time.Duration
@@ -90,11 +93,15 @@ type Supervisor struct {
 	log         *slog.Logger
 	script      []byte
 	config      []byte // the CONFIG packet
-	starter     startedBy
-	shapes      shapes
-	homes       homes
-	holds       *kept[hub.Hold]
-	responses   *kept[*app.Response]
+	// Of Options.Preload:
+	templateConfig []byte // that of a template
+	templates      templates
+
+	starter   startedBy
+	shapes    shapes
+	homes     homes
+	holds     *kept[hub.Hold]
+	responses *kept[*app.Response]
 
 	group    sync.WaitGroup // of the goroutines that keep workers, and those of the processes
 	stopping chan struct{}  // closed when Shutdown begins
@@ -155,6 +162,12 @@ func New(options Options) (*Supervisor, error) {
 	}
 	go s.starter.run()
 	go s.monitor()
+	if options.Preload {
+		if err := s.preload(); err != nil {
+			_ = s.Close()
+			return nil, err
+		}
+	}
 	first := make(chan error, options.Workers)
 	for slot := range options.Workers {
 		s.group.Add(1)
@@ -172,6 +185,26 @@ func New(options Options) (*Supervisor, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// preload starts the first template.
+func (s *Supervisor) preload() error {
+	if err := adopt(); err != nil {
+		return err
+	}
+	config := s.options.config()
+	config["template"] = true
+	s.templateConfig = appendFrame(nil, frameConfig, 0, 0, appendMarshal(nil, config))
+	s.templates.changed = make(chan struct{})
+	s.templates.renew = make(chan struct{}, 1)
+	t, err := s.launchTemplate()
+	if err != nil {
+		return err
+	}
+	s.templates.set(t)
+	s.group.Add(1)
+	go s.keepTemplate(t)
+	return nil
 }
 
 // Python tells which interpreter runs the workers.

@@ -52,14 +52,14 @@ func (r *record) String() string {
 // hosted is a server whose application is a supervisor.
 type hosted struct {
 	*python.Supervisor
-	t      *testing.T
+	t      testing.TB
 	server *server.Server
 	log    *record
 	client *http.Client
 }
 
 // host serves testdata/apps/app.py until the test ends, at sockets too, and sees then that nothing is left.
-func host(t *testing.T, options python.Options, sockets ...string) *hosted {
+func host(t testing.TB, options python.Options, sockets ...string) *hosted {
 	t.Helper()
 	h := &hosted{t: t, log: &record{}}
 	log := slog.New(slog.NewTextHandler(h.log, nil))
@@ -112,7 +112,7 @@ func host(t *testing.T, options python.Options, sockets ...string) *hosted {
 	return h
 }
 
-func apps(t *testing.T) string {
+func apps(t testing.TB) string {
 	t.Helper()
 	dir, err := filepath.Abs("testdata/apps")
 	if err != nil {
@@ -122,7 +122,7 @@ func apps(t *testing.T) string {
 }
 
 // children are the processes of this one, zombies included.
-func children(t *testing.T) (pids []string) {
+func children(t testing.TB) (pids []string) {
 	t.Helper()
 	tasks, err := filepath.Glob("/proc/self/task/*/children")
 	if err != nil || len(tasks) == 0 {
@@ -135,7 +135,7 @@ func children(t *testing.T) (pids []string) {
 	return pids
 }
 
-func openDescriptors(t *testing.T) int {
+func openDescriptors(t testing.TB) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

@@ -62,6 +62,15 @@ func takePacket(fd int, p []byte) (n int) {
 	}
 }
 
+// sendFiles sends a packet that files come with. It waits for room.
+func sendFiles(fd int, p []byte, files []*os.File) error {
+	var fds []int
+	for _, f := range files {
+		fds = append(fds, int(f.Fd()))
+	}
+	return os.NewSyscallError("sendmsg", unix.Sendmsg(fd, p, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL))
+}
+
 // receiver receives packets on a socket, with the descriptors that come with them.
 type receiver struct {
 	buf     [maxPacket]byte
@@ -156,6 +165,20 @@ func endOfConnection(fd int) { _ = unix.Shutdown(fd, unix.SHUT_RDWR) }
 // that has started it.
 func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// adopt has the process be the parent of those whose own parent, a descendant of it, has ended.
+func adopt() error {
+	return os.NewSyscallError("prctl", unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
+}
+
+// reapGroup waits for all children of weir that are in the process group: an adopted one that nobody waits for would stay a zombie.
+func reapGroup(group int) {
+	for {
+		if _, err := unix.Wait4(-group, nil, 0, nil); err != nil && err != unix.EINTR {
+			return
+		}
+	}
 }
 
 const signalStack = syscall.SIGUSR2

@@ -18,6 +18,8 @@ func sendPacket(int, []byte) (full bool, err error) { return false, errSystem }
 
 func takePacket(int, []byte) (n int) { return 0 }
 
+func sendFiles(int, []byte, []*os.File) error { return errSystem }
+
 type receiver struct{ buf [maxPacket]byte }
 
 func (r *receiver) receive(int, bool) (packet []byte, file *os.File, err error) {
@@ -29,5 +31,9 @@ func newMarks() (m marks, file *os.File, err error) { return m, nil, errSystem }
 func endOfConnection(int) {}
 
 func processAttributes() *syscall.SysProcAttr { return nil }
+
+func adopt() error { return errSystem }
+
+func reapGroup(int) {}
 
 const signalStack = syscall.SIGQUIT

@@ -15,12 +15,13 @@ import (
 type worker struct {
 	supervisor *Supervisor
 	slot       int
-	command    *exec.Cmd
+	process    *os.Process
 	pid        int
 	ours       *os.File // the supervisor's end of the connection
 	theirs     *os.File // a duplicate of the worker's end, to take back from
 	fd, peer   int      // their descriptors
-	output     []*os.File
+	lifeline   *os.File // a forked worker dies when it is closed; nil: Linux sees to that
+	output     output
 
 	ready   chan error    // whether it can serve; it has room for one
 	retire  chan struct{} // it is to be replaced; room for one
@@ -88,68 +89,78 @@ func (s *Supervisor) start(slot int) (*worker, error) {
 		return nil, err
 	}
 	defer shared.Close()
-	source, script, err := os.Pipe()
+	w.fd, w.peer = int(w.ours.Fd()), int(w.theirs.Fd())
+	pipes, err := w.output.open()
+	switch {
+	case err != nil:
+	case s.options.Preload:
+		err = s.startForked(w, append([]*os.File{w.theirs, shared}, pipes...))
+	default:
+		var c *exec.Cmd
+		if c, err = s.execute(fmt.Sprintf("weir-worker-%d", slot+1), pipes, w.theirs, shared); err == nil {
+			w.process = c.Process
+		}
+	}
+	closeAll(pipes)
 	if err != nil {
 		w.closeFiles()
+		return nil, err
+	}
+	w.pid = w.process.Pid
+	s.mu.Lock()
+	w.control(s.config)
+	s.mu.Unlock()
+	w.output.log(s.log, w.pid)
+	w.reader.heads = newHeads()
+	go w.read()
+	s.group.Add(1)
+	go w.wait()
+	return w, nil
+}
+
+// execute starts a process that runs the worker's source. connection is its descriptor 3, marks the 5th.
+func (s *Supervisor) execute(name string, output []*os.File, connection *os.File, marks ...*os.File) (*exec.Cmd, error) {
+	source, script, err := os.Pipe()
+	if err != nil {
 		return nil, err
 	}
 	defer source.Close()
-	w.fd, w.peer = int(w.ours.Fd()), int(w.theirs.Fd())
-
-	c := exec.Command(s.python.Path, "-u", "-c", bootstrap, fmt.Sprintf("weir-worker-%d", slot+1), s.options.App)
+	c := exec.Command(s.python.Path, "-u", "-c", bootstrap, name, s.options.App)
 	c.Env = s.environment
-	c.ExtraFiles = []*os.File{w.theirs, source, shared}
+	c.Stdout, c.Stderr = output[0], output[1]
+	c.ExtraFiles = append([]*os.File{connection, source}, marks...)
 	c.SysProcAttr = processAttributes()
-	w.command = c
-	pipes, err := w.openOutput()
-	if err == nil {
-		done := make(chan error)
-		s.starter.starts <- func() { done <- c.Start() }
-		err = <-done
-	}
-	for _, f := range pipes {
-		_ = f.Close()
-	}
-	if err != nil {
+	done := make(chan error)
+	s.starter.starts <- func() { done <- c.Start() }
+	if err = <-done; err != nil {
 		_ = script.Close()
-		w.closeFiles()
 		return nil, err
 	}
-	w.pid = c.Process.Pid
 	go func() {
 		_, _ = script.Write(s.script) // an error: it has died, which is noticed elsewhere
 		_ = script.Close()
 	}()
-	s.mu.Lock()
-	w.control(s.config)
-	s.mu.Unlock()
-	logged := make(chan struct{})
-	go w.logOutput(logged)
-	w.reader.heads = newHeads()
-	go w.read()
-	s.group.Add(1)
-	go w.wait(logged)
-	return w, nil
+	return c, nil
 }
 
 // closeFiles closes all descriptors, and gives the shared memory back.
 func (w *worker) closeFiles() {
 	_ = w.ours.Close()
 	_ = w.theirs.Close()
-	for _, f := range w.output {
-		_ = f.Close()
+	if w.lifeline != nil {
+		_ = w.lifeline.Close()
 	}
+	w.output.close()
 	w.marks.close()
 }
 
 // wait waits for the end of the process, and sees to what it leaves behind.
-func (w *worker) wait(logged chan struct{}) {
+func (w *worker) wait() {
 	s := w.supervisor
 	defer s.group.Done()
-	err := w.command.Wait()
-	w.status = "exit status 0"
-	if err != nil {
-		w.status = err.Error()
+	w.status = ending(w.process.Wait())
+	if w.lifeline != nil {
+		go reapGroup(w.pid)
 	}
 	s.mu.Lock()
 	w.dead = true
@@ -170,13 +181,21 @@ func (w *worker) wait(logged chan struct{}) {
 	for _, r := range lost {
 		s.lost(r, w)
 	}
-	w.stopLogging(logged)
+	w.output.stop()
 	w.closeFiles()
 	select {
 	case w.ready <- errors.New("the worker has ended before it could serve: " + w.status):
 	default:
 	}
 	close(w.exited)
+}
+
+// ending says how a process has ended.
+func ending(state *os.ProcessState, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return state.String()
 }
 
 // abandon takes the requests off a dead worker: those that it was called for, and those that it has read and not begun, oldest
@@ -215,4 +234,4 @@ func (s *Supervisor) lost(r *request, w *worker) {
 }
 
 // kill ends the process.
-func (w *worker) kill() { _ = w.command.Process.Kill() }
+func (w *worker) kill() { _ = w.process.Kill() }

@@ -9,6 +9,7 @@ protocol.md says what is spoken there. One file, the standard library, Python 3.
     Threads       who reads, and who waits, in the classes sync and threads; Greenlets: in the class gevent
     Ticker        the thread that looks whether a call takes long
     Application   importing it
+    Template      forking workers, after the application was imported (--preload)
 
 All classes share one idea. Whoever has the *role* reads a packet and calls the application itself, without waking anybody. During
 the call the role lies in Worker.slot, a list of at most one element: whoever pops it has the role. Mostly that is the one who
@@ -25,6 +26,8 @@ import array
 import ast
 import errno
 import faulthandler
+import fcntl
+import gc
 import io
 import marshal
 import os
@@ -37,10 +40,13 @@ import struct
 import traceback
 from _thread import allocate_lock, get_ident, start_new_thread  # the real ones, whatever gevent patches later
 from collections import deque
+from os import fork as real_fork, waitpid as real_waitpid
+from socket import socket as RealSocket
 from time import monotonic, sleep
 
-CONFIG, REQUEST, BODY, CREDIT, GONE, STOP, RESULT, KEYS = 1, 2, 3, 4, 5, 6, 7, 8
+CONFIG, REQUEST, BODY, CREDIT, GONE, STOP, RESULT, KEYS, FORK = 1, 2, 3, 4, 5, 6, 7, 8, 9
 READY, FAILED, HEAD, DATA, ABORT, WANT, FILE, HINTS, HOLD, PUBLISH, BEGUN, STATE, RETURNED = 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28
+FORKED = 29
 END, FAIL = 1, 2
 
 FRAME = struct.Struct("<IBBHI")  # length, type, flags, keys, number
@@ -1761,6 +1767,108 @@ def not_wsgi(found):
     return None
 
 
+# --- the template -------------------------------------------------------------------------------------------------------------
+
+
+class Template:
+    """A process that has imported the application, and forks a worker whenever the supervisor wants one."""
+
+    RIGHTS = 5  # the worker's socket, its marks, its standard output and error, and the pipe that tells of the supervisor's end
+
+    def __init__(self, sock, config):
+        self.sock = sock
+        self.config = config
+
+    def run(self):
+        """Forks workers until the supervisor needs the template no longer. In a worker it returns that's Worker and CONFIG."""
+        self.complain()
+        self.send(frame(READY, 0, marshal.dumps({"pid": os.getpid(), "python": sys.version.split()[0]}, 2)))
+        gc.freeze()  # a collection in a worker does not write to what is there by now
+        while True:
+            try:
+                packet, rights, _, _ = self.sock.recvmsg(PACKET, socket.CMSG_SPACE(self.RIGHTS * 4), socket.MSG_CMSG_CLOEXEC)
+            except ConnectionResetError:
+                packet = b""
+            if not packet:
+                end()
+            fds = array.array("i", rights[0][2] if rights else b"")
+            if len(fds) != self.RIGHTS:
+                leave()
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            try:
+                pid = fork_orphan()
+            except OSError as e:
+                self.send(frame(FAILED, 0, ("a worker cannot be forked: %s" % e).encode("utf-8", "backslashreplace")))
+            else:
+                if pid == 0:
+                    return self.become_worker(*fds)
+                self.send(frame(FORKED, pid))
+            for fd in fds:
+                os.close(fd)
+
+    def send(self, packet):
+        try:
+            self.sock.send(packet)
+        except OSError:
+            leave()
+
+    def complain(self):
+        """Tells of threads, which workers do not have."""
+        threading = sys.modules.get("threading")
+        others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()] if threading else []
+        if others:
+            log("weir: importing the application has started threads, which its workers do not have under --preload: " + ", ".join(others))
+
+    def become_worker(self, sock, marks, stdout, stderr, lifeline):
+        for fd, number in ((stdout, 1), (stderr, 2)):
+            os.dup2(fd, number)
+            os.close(fd)
+        # The kernel kills the process when the supervisor is gone, whose end of the pipe nobody else has.
+        fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(lifeline, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC)
+        poller = POLL()
+        poller.register(lifeline, 0)
+        if poller.poll(0):
+            leave()
+        ignore_signals()
+        if self.config.get("class") == "gevent":
+            import gevent
+
+            gevent.reinit()
+        worker, config = connect(sock)
+        os.setpgid(0, 0)  # not before it has CONFIG: until then the supervisor may not know of the process, and looks for it in the template's group
+        config["marks"] = marks
+        return worker, config
+
+
+def fork_orphan():
+    """Forks a process whose parent is gone when this returns, so that the supervisor has adopted it. Returns its number; 0: this is the process."""
+    r, w = os.pipe()
+    with open(r, "rb", 0) as r, open(w, "wb", 0) as w:
+        between = real_fork()
+        if between == 0:
+            pid = -1
+            try:
+                pid = real_fork()
+                if pid > 0:
+                    w.write(U32.pack(pid))
+            finally:
+                if pid != 0:
+                    os._exit(0)
+            return 0
+        w.close()
+        told = r.read(4)
+    try:
+        real_waitpid(between, 0)
+    except ChildProcessError:  # the application has its children waited for
+        pass
+    if not told:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return U32.unpack(told)[0]
+
+
 # --- the process --------------------------------------------------------------------------------------------------------------
 
 
@@ -1781,12 +1889,14 @@ def prepare(config):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)
 
 
-def main():
+def ignore_signals():
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # the supervisor sends STOP; not SIG_IGN, which programs that are started would inherit
-    faulthandler.enable()
-    faulthandler.register(signal.SIGUSR2, all_threads=True)
-    sock = socket.socket(fileno=3)
+
+
+def connect(fd):
+    """Makes the socket of descriptor fd that of the process. Returns its Worker, and CONFIG."""
+    sock = RealSocket(fileno=fd)
     sock.setblocking(True)
     sock.set_inheritable(False)
     worker = Exchange.worker = Worker(sock)
@@ -1796,30 +1906,45 @@ def main():
     length, kind, _, _, _ = FRAME.unpack_from(worker.buffer)
     if kind != CONFIG or n != length + FRAME.size:
         worker.malformed(n)
-    config = marshal.loads(worker.view[FRAME.size : n])
-    os.register_at_fork(before=fork, after_in_parent=fork_over, after_in_child=lambda: forked(sock))
+    return worker, marshal.loads(worker.view[FRAME.size : n])
+
+
+def import_application(config):
+    """Makes the process what the application expects, and imports that. It raises Unusable."""
     try:
+        prepare(config)
+    except OSError as e:
+        raise Unusable("the worker cannot go to %s: %s" % (e.filename, e.strerror)) from None
+    if config.get("class") == "gevent":
         try:
-            prepare(config)
-        except OSError as e:
-            raise Unusable("the worker cannot go to %s: %s" % (e.filename, e.strerror)) from None
-        if config.get("class") == "gevent":
-            try:
-                import gevent.monkey
-            except ImportError as e:
-                raise Unusable("the class gevent needs gevent, which %s does not have: pip install gevent" % sys.executable) from e
-            gevent.monkey.patch_all()
-        worker.configure(config)
-        worker.application = load(config["app"])
-        if worker.kind == "gevent":
-            worker.engine = Greenlets(worker, max(1, config.get("connections") or 1000))
-        else:
-            worker.engine = Threads(worker, max(1, config.get("threads") or 1) if worker.kind == "threads" else 1)
+            import gevent.monkey
+        except ImportError as e:
+            raise Unusable("the class gevent needs gevent, which %s does not have: pip install gevent" % sys.executable) from e
+        gevent.monkey.patch_all()
+    return load(config["app"])
+
+
+def main():
+    ignore_signals()
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR2, all_threads=True)
+    worker, config = connect(3)
+    os.register_at_fork(before=fork, after_in_parent=fork_over, after_in_child=forked)
+    try:
+        application = import_application(config)
     except Unusable as e:
         cause = format_error(e.__cause__) if e.__cause__ is not None else ""
         text = cause + str(e)
         worker.outbox.send(frame(FAILED, 0, text.encode("utf-8", "backslashreplace")[-PIECE:]))
         leave()
+    if config.get("template"):
+        worker, config = Template(worker.sock, config).run()
+    worker.configure(config)
+    worker.application = application
+    if worker.kind == "gevent":
+        worker.engine = Greenlets(worker, max(1, config.get("connections") or 1000))
+    else:
+        worker.engine = Threads(worker, max(1, config.get("threads") or 1) if worker.kind == "threads" else 1)
     worker.ticker = Ticker(worker, config.get("nudge"))
     start_new_thread(worker.ticker.run, ())
     ready = {
@@ -1852,12 +1977,12 @@ def fork_over():
     signal.pthread_sigmask(signal.SIG_SETMASK, MASKS.pop(get_ident(), ()))
 
 
-def forked(sock):
-    """Takes the socket away from a process that the application has forked."""
-    fd = sock.detach()
+def forked():
+    """Takes the socket away from a process that was forked."""
+    worker = Exchange.worker
+    fd = worker.sock.detach()
     if fd >= 0:
         os.close(fd)
-    worker = Exchange.worker
     worker.mutex = worker.outbox.lock = allocate_lock()  # other threads may have held them
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -31,7 +31,7 @@ type runCommand struct {
 	Chdir             string   `placeholder:"DIR" help:"Directory to work in."`
 	Pythonpath        string   `placeholder:"DIRS" help:"Directories, separated by commas, in front of sys.path."`
 	Env               []string `short:"e" placeholder:"NAME=VALUE" sep:"none" help:"Variable for the environment of the application. Repeatable."`
-	Preload           bool     `help:"Import the application once, and fork the workers."`
+	Preload           bool     `help:"Import the application once, and fork the workers, which share memory then."`
 
 	Timeout           time.Duration `short:"t" default:"30s" help:"How long a call may go on without a sign of life, 0 for any; then 504, and its worker is killed."`
 	MaxRequests       int           `default:"0" placeholder:"N" help:"Requests after which a worker is replaced, 0 for any number."`
@@ -128,16 +128,13 @@ func (r *runCommand) options(topics *hub.Hub) (o python.Options, err error) {
 			return o, &usageError{fmt.Sprintf("--env must be NAME=VALUE, not %q", variable)}
 		}
 	}
-	if r.Preload {
-		slog.Warn("--preload is not there yet: each worker imports the application")
-	}
 	var path []string
 	if r.Pythonpath != "" {
 		path = strings.Split(r.Pythonpath, ",")
 	}
 	return python.Options{
 		App: r.App, Python: r.Python, Virtualenv: r.Virtualenv, Chdir: r.Chdir, Path: path, Env: r.Env,
-		Workers: cmp.Or(workers, setMaxProcs()), Class: class, Threads: max(r.Threads, 1), Connections: r.WorkerConnections,
+		Workers: cmp.Or(workers, setMaxProcs()), Class: class, Threads: max(r.Threads, 1), Connections: r.WorkerConnections, Preload: r.Preload,
 		Timeout: noLimit(r.Timeout), Queue: r.Queue, QueueTime: noLimit(r.QueueTimeout),
 		MaxRequests: r.MaxRequests, MaxRequestsJitter: r.MaxRequestsJitter, MaxRSS: r.MaxWorkerRSS << 20,
 		GracefulTimeout: max(r.GracefulTimeout, time.Millisecond), BodyBuffer: noLimit(r.BodyBuffer), StreamBodies: r.StreamBodies,

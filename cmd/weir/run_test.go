@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -34,6 +35,7 @@ func TestRun(t *testing.T) {
 		{"app:app", "-b", "127.0.0.1:0", "-w2", "--chdir", dir, "--timeout", "20", "--keep-alive", "5"},
 		{"-w", "2", "--bind=127.0.0.1:0", "--chdir", dir, "-k", "gthread", "--threads", "4", "app:app"},
 		{"run", "app:factory()", "-b", "127.0.0.1:0", "--pythonpath", dir, "--threads=2"},
+		{"run", "app:app", "-b", "127.0.0.1:0", "--chdir", dir, "-w2", "--preload"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			p := start(t, nil, args...)
@@ -92,6 +94,7 @@ func TestRunCannotStart(t *testing.T) {
 		traceback bool
 	}{
 		{[]string{"broken:app"}, "no_such_module_anywhere", true},
+		{[]string{"broken:app", "--preload"}, "no_such_module_anywhere", true},
 		{[]string{"missing:app"}, "missing", true},
 		{[]string{"app:nothing"}, "nothing", true},
 		{[]string{"app:asynchronous"}, "weir: app:asynchronous is not a WSGI application: it is asynchronous (ASGI)", false},
@@ -219,9 +222,61 @@ func TestRunSignals(t *testing.T) {
 	}
 	_ = p.cmd.Process.Kill()
 	p.wait()
-	for deadline := time.Now().Add(patience); syscall.Kill(worker, 0) == nil && !isZombie(worker); time.Sleep(5 * time.Millisecond) {
+	wantGone(t, worker)
+}
+
+// TestRunPreloadEnds: neither the template nor workers outlive weir when that is killed, not even in a call that keeps Python's lock.
+func TestRunPreloadEnds(t *testing.T) {
+	marks := filepath.Join(t.TempDir(), "marks")
+	p := start(t, nil, "run", "app:app", "--chdir", applications(t), "-b", "127.0.0.1:0", "-w", "2", "--preload", "-e", "MARKS="+marks)
+	pids := childrenOf(t, p.cmd.Process.Pid)
+	if len(pids) != 3 {
+		t.Fatalf("there are %v", pids)
+	}
+	c := p.dial()
+	defer c.Close()
+	if _, err := io.WriteString(c, "GET /markspin?begun HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		if text, _ := os.ReadFile(marks); len(text) > 0 {
+			break
+		}
 		if time.Now().After(deadline) {
-			t.Fatal("the worker is still there")
+			t.Fatal("the call has not begun")
+		}
+	}
+	_ = p.cmd.Process.Kill()
+	p.wait()
+	for _, pid := range pids {
+		wantGone(t, pid)
+	}
+}
+
+// childrenOf are the processes that pid has started or adopted.
+func childrenOf(t *testing.T, pid int) (pids []int) {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range tasks {
+		text, _ := os.ReadFile(path) // a thread may have ended
+		for _, field := range strings.Fields(string(text)) {
+			child, err := strconv.Atoi(field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, child)
+		}
+	}
+	return pids
+}
+
+func wantGone(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); syscall.Kill(pid, 0) == nil && !isZombie(pid); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d is still there", pid)
 		}
 	}
 }
