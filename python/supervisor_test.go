@@ -133,6 +133,17 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// TestTracebackOfWeir: lines of the worker in a traceback have a name that says whose they are, and their text.
+func TestTracebackOfWeir(t *testing.T) {
+	h := host(t, python.Options{})
+	r := h.get("/badwrite")
+	for _, want := range []string{`File "<weir worker>", line `, "in write\n    raise TypeError(\"write() takes bytes", "TypeError: write() takes bytes, not NoneType"} {
+		if !strings.Contains(r.body, want) {
+			t.Errorf("there is no %q in\n%s", want, r.body)
+		}
+	}
+}
+
 // TestHub: an application publishes to the hub.
 func TestHub(t *testing.T) {
 	topics := hub.New(hub.Options{})

@@ -157,7 +157,7 @@ func (t *template) fork(files ...*os.File) (*os.Process, error) {
 
 // answer receives a frame of that type, or that says why there is none.
 func (t *template) answer(kind frameType) (f frame, err error) {
-	packet, file, err := t.receiver.receive(t.fd)
+	packet, file, err := t.receiver.receive(t.fd, true)
 	closeFile(file)
 	if err != nil || packet == nil {
 		return f, errTemplateEnded

@@ -66,8 +66,12 @@ func (b *startedBy) run() {
 	}
 }
 
-// bootstrap runs the worker's source, which comes through descriptor 4.
-const bootstrap = "__file__ = 'worker.py'; exec(compile(open(4, 'rb').read(), __file__, 'exec'))"
+// bootstrap runs the worker's source, which comes through descriptor 4. Its lines are in tracebacks under a name that tells whose they are.
+const bootstrap = `import linecache
+__file__ = "<weir worker>"
+with open(4, encoding="utf-8") as f: source = f.read()
+linecache.cache[__file__] = len(source), None, source.splitlines(True), __file__
+exec(compile(source, __file__, "exec"))`
 
 // start starts a worker process. ready tells when it can serve.
 func (s *Supervisor) start(slot int) (*worker, error) {

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from urllib.parse import unquote
 
 TEXT = [("Content-Type", "text/plain")]
@@ -96,6 +97,11 @@ def app(environ, start_response):
         return blocks()
     if path == "/raise":
         raise ValueError("raised on purpose")
+    if path == "/badwrite":  # with the traceback of what weir says to it
+        try:
+            start_response("200 OK", TEXT)(None)
+        except TypeError:
+            return [traceback.format_exc().encode()]
     if path == "/badheader":
         start_response("200 OK", [("X", "a\r\nb")])
         return [b""]
