@@ -1081,7 +1081,10 @@ class Worker:
     # requests
 
     def begin(self, item):
-        """Makes the Exchange and the environ of a request of the backlog."""
+        """Makes the Exchange and the environ of a request of the backlog.
+
+        KeyError: the supervisor has taken back the KEYS that were in front of it.
+        """
         number, flags, shape, values, data = item
         environ = self.shapes[shape](marshal.loads(values)) if shape else {**self.base, **marshal.loads(values)}
         return self.enrich(number, environ, flags, data)
@@ -1102,7 +1105,11 @@ class Worker:
 
     def run(self, item):
         """Serves a request of the backlog, without the role."""
-        x, environ = self.begin(item)
+        try:
+            x, environ = self.begin(item)
+        except KeyError:
+            self.queue(frame(RETURNED, item[0]))
+            return
         self.marks[x.number & 1023] = x.number
         try:
             result = self.application(environ, x.start_response)
@@ -1165,7 +1172,11 @@ class Worker:
                 data = b"" if length == size + 4 else bytes(view[environ_at + size : n])
                 if vanished:
                     vanished.discard(number)
-            environ = shapes[shape](loads(values)) if shape else {**base, **loads(values)}
+            try:
+                environ = shapes[shape](loads(values)) if shape else {**base, **loads(values)}
+            except KeyError:
+                append(pack(0, RETURNED, 0, 0, number))
+                continue
             x = Exchange()
             x.number = number
             x.method = environ["REQUEST_METHOD"]

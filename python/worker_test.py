@@ -300,6 +300,18 @@ class TestEnviron(unittest.TestCase):
                     self.assertEqual((got["HTTP_ODD"], got["HTTP_'\\\"]"], got["leak"]), (str(i), "\xe4", None))
                     self.assertEqual(got["wsgi.version"], (1, 0))
 
+    def test_keys_that_are_not_there(self):
+        values = environ()
+        octets = marshal.dumps(tuple(values.values()), 2)
+        shaped = struct.pack("<I", len(octets)) + octets
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                s.send(request(1), frame(REQUEST, 2, shaped, END, 7))  # as when the supervisor has just taken KEYS back
+                self.assertEqual([r.status for r in s.finish(1, 2)], ["200 OK", None])
+                self.assertIn((RETURNED, 2), [(k, n) for k, _, n, _ in s.log])
+                s.send(frame(KEYS, 7, marshal.dumps(tuple(values), 4)), frame(REQUEST, 3, shaped, END, 7))
+                self.assertEqual(s.finish(3)[0].text, "Hello, World!")
+
 
 class TestResponse(unittest.TestCase):
     # path, query: status, content, the frames with content
