@@ -4,6 +4,7 @@
 # make test-go   the tests that need no Python
 # make race    every test under the race detector, with invariants checked after each event
 # make fuzz    each fuzz target for FUZZTIME
+# make kill    kill Python workers and templates at random under load, for KILLTIME in each of three ways
 # make lint    gofmt, go vet, staticcheck
 # make browser   a headless Chromium clicks through examples/chat, examples/flask_chat, the demo and Django's admin (SCREENSHOTS=DIR keeps pictures)
 # make cross   compile for the other systems
@@ -14,6 +15,7 @@
 # make bench-compare REF=COMMIT   CPU a request of the working tree and of COMMIT
 GO ?= go
 FUZZTIME ?= 12s
+KILLTIME ?= 60s
 BENCHFLAGS ?=
 ABUSEFLAGS ?=
 COMPAREFLAGS ?=
@@ -21,7 +23,7 @@ LONGPOLLFLAGS ?=
 HANDOVERFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test test-go race fuzz lint browser cross bench bench-compare bench-longpoll bench-handover abuse clean
+.PHONY: run build test test-go race fuzz kill lint browser cross bench bench-compare bench-longpoll bench-handover abuse clean
 
 run: build
 	bin/weir demo
@@ -51,6 +53,9 @@ fuzz:
 	    $(GO) test "$$dir" -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) || exit 1; \
 	  done; \
 	done
+
+kill:
+	$(GO) test -count=1 -timeout 1h -v -run '^TestRandomDeaths$$' ./python -kill $(KILLTIME)
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
