@@ -18,6 +18,9 @@ type Tuple = tuple
 // AppendLatin1 appends octets as a str.
 func AppendLatin1(dst []byte, octets string) []byte { return appendLatin1(dst, octets) }
 
+// Untag takes a tag off a line.
+var Untag = untag
+
 // SetScript has workers run another source than worker.py.
 func (o *Options) SetScript(source []byte) { o.script = source }
 

@@ -1,6 +1,9 @@
 package python
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // lookEvery is how often the monitor looks while there is work. Workers tell by themselves when a call takes long; what they
 // cannot tell, in a call that keeps Python's lock, is seen here.
@@ -132,11 +135,12 @@ func (w *worker) endSleeping() {
 // and may finish those.
 func (w *worker) endStuck(stuck []*request) {
 	s := w.supervisor
-	s.log.Error("worker is stuck in a request, answered 504; the stacks of its threads follow, and it is replaced", "pid", w.pid, "timeout", s.options.Timeout)
 	for _, r := range stuck {
 		s.mu.Lock()
-		gone := r.gone
+		gone, number := r.gone, r.number
 		s.mu.Unlock()
+		s.log.Error("worker is stuck in a request, answered 504; the stacks of its threads follow, and it is replaced",
+			"pid", w.pid, "timeout", s.options.Timeout, slog.Group("request", "id", requestID(w.pid, number)))
 		if !gone {
 			r.fail(timeoutAnswer)
 			r.abandon()

@@ -48,12 +48,18 @@ func (o *output) log(log *slog.Logger, pid int) {
 	for i, stream := range []string{"stdout", "stderr"} {
 		group.Go(func() {
 			lines := bufio.NewReaderSize(o.pipes[i], longestLine)
+			var request slog.Attr
+			broken := false // the line goes on
 			for {
 				line, err := lines.ReadSlice('\n')
-				if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 {
-					log.LogAttrs(context.Background(), slog.LevelInfo, string(line), slog.Int("pid", pid), slog.String("stream", stream))
+				if !broken {
+					line, request = untag(line, pid)
 				}
-				if err != nil && err != bufio.ErrBufferFull {
+				broken = err == bufio.ErrBufferFull
+				if line = bytes.TrimRight(line, "\r\n"); len(line) > 0 {
+					log.LogAttrs(context.Background(), slog.LevelInfo, string(line), slog.Int("pid", pid), slog.String("stream", stream), request)
+				}
+				if err != nil && !broken {
 					return
 				}
 			}

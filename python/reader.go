@@ -143,7 +143,8 @@ func (w *worker) handle(e *event) error {
 		return w.publish(e.number, e.payload)
 	case frameAbort:
 		if r != nil {
-			s.log.Error("the application failed", "pid", w.pid, "traceback", string(e.payload))
+			traceback, request := untag(e.payload, w.pid)
+			s.log.Error("the application failed", "pid", w.pid, "traceback", string(traceback), request)
 			if !e.silent {
 				r.fail(failedAnswer)
 			}

@@ -69,7 +69,9 @@ func host(t testing.TB, options python.Options, sockets ...string) *hosted {
 	if options.Chdir == "" {
 		options.Chdir = apps(t)
 	}
-	options.Logger = log
+	if options.Logger == nil {
+		options.Logger = log
+	}
 	before := children(t)
 	descriptors := openDescriptors(t)
 	var err error

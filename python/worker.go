@@ -3,6 +3,7 @@ package python
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
@@ -220,7 +221,7 @@ func (w *worker) abandon() (lost, spared []*request) {
 func (s *Supervisor) lost(r *request, w *worker) {
 	s.mu.Lock()
 	again := s.options.RetryIdempotent && r.safe && !r.streams && !r.replayed && !r.gone && r.content == nil && !s.closed
-	gone := r.gone
+	gone, number := r.gone, r.number
 	if again {
 		r.replayed = true
 		r.worker, r.phase = nil, queued
@@ -233,7 +234,7 @@ func (s *Supervisor) lost(r *request, w *worker) {
 	if again || gone {
 		return
 	}
-	s.log.Error("worker has died in a request, answered 502", "pid", w.pid, "status", w.status)
+	s.log.Error("worker has died in a request, answered 502", "pid", w.pid, "status", w.status, slog.Group("request", "id", requestID(w.pid, number)))
 	r.fail(diedAnswer)
 }
 

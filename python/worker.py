@@ -38,7 +38,7 @@ import socket
 import stat
 import struct
 import traceback
-from _thread import allocate_lock, get_ident, start_new_thread  # the real ones, whatever gevent patches later
+from _thread import RLock, allocate_lock, get_ident, start_new_thread  # the real ones, whatever gevent patches later
 from collections import deque
 from os import fork as real_fork, waitpid as real_waitpid
 from socket import socket as RealSocket
@@ -78,6 +78,7 @@ class Exchange:
     worker = None  # the one of the process; set once
     number = 0
     method = ""
+    path = ""
     state = PENDING
     head = None  # (marshalled, declared length, whether content is allowed)
     fault = None  # what was wrong with start_response's arguments
@@ -309,7 +310,7 @@ class Exchange:
                 log(format_error(e))
             self.worker.queue(frame(DATA, self.number, b"", END))
         else:
-            self.worker.queue(frame(ABORT, self.number, format_error(e).encode("utf-8", "backslashreplace")[-PIECE:]))
+            self.worker.queue(frame(ABORT, self.number, tag(self) + format_error(e).encode("utf-8", "backslashreplace")[-PIECE:]))
 
     # what environ offers
 
@@ -706,6 +707,90 @@ class Content:
         pass
 
 
+CALLS = {}  # who is in a call -> its Exchange
+caller = get_ident  # who that is: a thread; in the class gevent a greenlet
+CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+
+
+def tag(x):
+    """What the supervisor takes off the front of a line, and off that of a traceback: which request it is about."""
+    path = CONTROL.sub(b"?", x.path.encode("latin-1", "replace")[:256])
+    return b"\x1e%d %s %s\x1f" % (x.number, x.method.encode("latin-1", "replace"), path)
+
+
+class Lines:
+    """Text for a descriptor. It leaves in whole lines, whoever else writes there, and each tells which call has written it."""
+
+    def __init__(self, fd):
+        self.fd = fd
+        self.renew()
+
+    def renew(self):
+        self.lock = RLock()  # a finalizer, or what handles a signal, may write in the middle of a write
+        self.begun = {}  # who -> what they have written of a line that has not ended
+
+    def write(self, text):
+        if not isinstance(text, str):
+            raise TypeError("only str can be written here, not " + type(text).__name__)
+        me = caller()
+        whole = self.begun.pop(me, "") + text if self.begun else text
+        end = whole.rfind("\n") + 1
+        if end < len(whole):
+            self.begun[me] = whole[end:]
+        if end:
+            self.send(me, whole[:end])
+        return len(text)
+
+    def flush(self):
+        """Ends the line that the caller has begun."""
+        me = caller()
+        rest = self.begun.pop(me, "") if self.begun else ""
+        if rest:
+            self.send(me, rest + "\n")
+
+    def flush_all(self):
+        for me in list(self.begun):
+            self.send(me, self.begun.pop(me, "") + "\n")
+
+    def send(self, me, text):
+        x = CALLS.get(me)
+        data = text.encode("utf-8", "backslashreplace")
+        if x is not None:
+            front = tag(x)
+            data = front + data[:-1].replace(b"\n", b"\n" + front) + b"\n"
+        elif b"\x1e" in data:  # which is no tag
+            data = b"\x1e\x1f" + data[:-1].replace(b"\n", b"\n\x1e\x1f") + b"\n"
+        try:
+            with self.lock:
+                while data:
+                    data = data[os.write(self.fd, data) :]
+        except OSError:
+            pass
+
+
+STDOUT, STDERR = Lines(1), Lines(2)
+
+
+class Stream(io.TextIOWrapper):
+    """sys.stdout or sys.stderr."""
+
+    mode = "w"
+
+    def __init__(self, stream, lines):
+        super().__init__(stream.buffer, encoding="utf-8", errors="backslashreplace", write_through=True)
+        self.lines = lines
+
+    def write(self, text):
+        return self.lines.write(text)
+
+    def writelines(self, lines):
+        self.lines.write("".join(lines))
+
+    def flush(self):
+        self.lines.flush()
+        super().flush()
+
+
 class Errors:
     """wsgi.errors. It takes any str, and does not raise because of what became of the log."""
 
@@ -713,21 +798,13 @@ class Errors:
     closed = False
 
     def write(self, text):
-        if not isinstance(text, str):
-            raise TypeError("wsgi.errors takes str, not " + type(text).__name__)
-        data = text.encode("utf-8", "backslashreplace")
-        try:
-            while data:
-                data = data[os.write(2, data) :]
-        except OSError:
-            pass
-        return len(text)
+        return STDERR.write(text)
 
     def writelines(self, lines):
-        self.write("".join(lines))
+        STDERR.write("".join(lines))
 
     def flush(self):
-        pass
+        STDERR.flush()
 
     def writable(self):
         return True
@@ -864,9 +941,9 @@ POLL = getattr(select, "poll", None)
 
 def leave(code=1):
     """Ends the process at once: nobody would hear what it has to say."""
-    for stream in (sys.stdout, sys.stderr):
+    for flush in (lambda: sys.stdout.flush(), lambda: sys.stderr.flush(), STDOUT.flush_all, STDERR.flush_all):
         try:
-            stream.flush()
+            flush()
         except BaseException:
             pass
     os._exit(code)
@@ -1093,6 +1170,7 @@ class Worker:
         x = Exchange()
         x.number = number
         x.method = environ["REQUEST_METHOD"]
+        x.path = environ["PATH_INFO"]
         if not flags & END:
             x.content = environ["wsgi.input"] = Content(x, data)
         elif data:
@@ -1111,11 +1189,14 @@ class Worker:
             self.queue(frame(RETURNED, item[0]))
             return
         self.marks[x.number & 1023] = x.number
+        me = caller()
+        CALLS[me] = x
         try:
             result = self.application(environ, x.start_response)
             x.answer(result)
         except BaseException as e:
             x.abort(e)
+        CALLS.pop(me, None)
         self.answered += 1
 
     def serve(self):
@@ -1127,6 +1208,7 @@ class Worker:
         environ_at, dontwait = REQUEST_FRAME.size, socket.MSG_DONTWAIT
         ticker, engine = self.ticker, self.engine
         blocks, streams, marks = engine.blocks, self.streams, self.marks
+        calls, me = CALLS, caller()
         due = monotonic() + delay
         if due > self.state_due:
             self.state(due)
@@ -1141,6 +1223,7 @@ class Worker:
                     n = recv_into(buffer, 0, dontwait)
                 except BlockingIOError:
                     environ = x = result = block = data = None
+                    calls.pop(me, None)
                     flush()
                     n = engine.idle()
                     if n is None:
@@ -1180,6 +1263,7 @@ class Worker:
             x = Exchange()
             x.number = number
             x.method = environ["REQUEST_METHOD"]
+            x.path = environ["PATH_INFO"]
             if data or flags != 1:
                 if flags & 1:
                     environ["wsgi.input"] = io.BytesIO(data)
@@ -1191,6 +1275,7 @@ class Worker:
                 environ["weir.hub"] = x
             self.answered += 1
             marks[number & 1023] = number
+            calls[me] = x
             if not blocks or not engine.pass_role(number):
                 put(x)
             if ticker.parked:
@@ -1223,6 +1308,7 @@ class Worker:
             try:
                 take()  # even what another has put there: the role is then taken from a call that goes on
             except IndexError:
+                calls.pop(me, None)
                 return False
             if monotonic() > due:
                 flush()
@@ -1458,6 +1544,8 @@ class Greenlets:
         self.count = count
         self.gevent = gevent
         self.event = gevent.event.Event
+        global caller
+        caller = gevent.getcurrent
         self.ended = self.event()
         self.serving = False  # a greenlet has the role, or its Exchange is in worker.slot
         self.away = 0  # calls that the role was taken from
@@ -1895,9 +1983,7 @@ def prepare(config):
         if directory in sys.path:
             sys.path.remove(directory)
         sys.path.insert(0, directory)
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace", line_buffering=True)
+    sys.stdout, sys.stderr = Stream(sys.stdout, STDOUT), Stream(sys.stderr, STDERR)
 
 
 def ignore_signals():
@@ -1995,6 +2081,8 @@ def forked():
     if fd >= 0:
         os.close(fd)
     worker.mutex = worker.outbox.lock = allocate_lock()  # other threads may have held them
+    STDOUT.renew()
+    STDERR.renew()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     fork_over()

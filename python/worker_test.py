@@ -9,6 +9,7 @@ import ast
 import fcntl
 import marshal
 import os
+import re
 import select
 import signal
 import socket
@@ -46,6 +47,10 @@ def frames(packet):
         found.append((kind, flags, number, packet[at : at + length]))
         at += length
     return found
+
+
+def untagged(text):
+    return re.sub("(?m)^\x1e[^\x1f]*\x1f", "", text)
 
 
 def environ(path="/hello", query="", method="GET", **more):
@@ -151,7 +156,7 @@ class Supervisor:
 
     def stderr(self):
         self.errors.seek(0)
-        return self.errors.read().decode("utf-8")
+        return untagged(self.errors.read().decode("utf-8"))
 
     def notes(self):
         return [line[5:] for line in self.stderr().splitlines() if line.startswith("NOTE ")]
@@ -212,7 +217,8 @@ class Supervisor:
             elif kind == DATA:
                 content = payload
             elif kind == ABORT:
-                r.abort, r.ended = payload.decode(), True
+                assert payload.startswith(b"\x1e%d " % number), payload
+                r.abort, r.ended = untagged(payload.decode()), True
             elif kind == WANT:
                 upload = self.uploads[number]
                 upload[1] += struct.unpack("<I", payload)[0]

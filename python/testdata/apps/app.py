@@ -31,6 +31,7 @@ class Body:
 
 marks = os.open(os.environ["MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT) if "MARKS" in os.environ else -1
 
+print("\x1e1 GET /forged\x1fimported")
 if "IMPORTS" in os.environ:
     with open(os.environ["IMPORTS"], "a") as f:
         f.write("%d\n" % os.getpid())
@@ -128,6 +129,21 @@ def app(environ, start_response):
         print("printed " + query)
         print("complained " + query, file=sys.stderr)
         environ["wsgi.errors"].write("reported " + query + "\n")
+        return answer("ok")
+    if path.startswith("/talk"):  # in pieces, while others do the same
+        def talk(write, stream):
+            for piece in ("%s says " % stream, query, " twice\n" + query, "\n"):
+                write(piece)
+                time.sleep(0.002)
+
+        talk(environ["wsgi.errors"].write, "errors")
+        talk(sys.stderr.write, "stderr")
+        talk(sys.stdout.write, "stdout")
+        print("\x1e1 GET /forged\x1f" + query, file=sys.stderr)
+        print("unfinished " + query, end="", file=sys.stderr, flush=True)
+        return answer("ok")
+    if path == "/long":
+        print("x" * 20000, file=sys.stderr)
         return answer("ok")
     if path == "/publish":
         return answer("%d %d" % environ["weir.hub"].publish("topic", query))
