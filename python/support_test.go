@@ -103,9 +103,7 @@ func host(t testing.TB, options python.Options, sockets ...string) *hosted {
 		if err := h.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)
 		}
-		if after := children(t); len(after) > len(before) {
-			t.Errorf("processes are left: %v, before there were %v", after, before)
-		}
+		h.eventually("no processes are left", func() bool { return len(children(t)) <= len(before) })
 		h.eventually("descriptors are closed", func() bool { return openDescriptors(t) <= descriptors })
 		if t.Failed() {
 			t.Logf("log:\n%s", h.log)

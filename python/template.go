@@ -18,6 +18,7 @@ type template struct {
 	connection *os.File
 	fd         int // its descriptor
 	output     output
+	born       int64         // when it could fork
 	exited     chan struct{} // closed when nothing of it is left
 	status     string        // how it ended; set before exited is closed
 
@@ -81,6 +82,7 @@ func (s *Supervisor) launchTemplate() (*template, error) {
 		err = errStopping
 	}
 	if err == nil {
+		t.born = now()
 		return t, nil
 	}
 	t.kill()
@@ -228,7 +230,11 @@ func (s *Supervisor) keepTemplate(t *template) {
 		select {
 		case <-t.exited:
 			s.log.Error("template has died; its workers go on", "pid", t.pid, "status", t.status)
-			next, ok := persist(s, firstDelay, s.launchTemplate)
+			var delay time.Duration
+			if now()-t.born < int64(bornTime) {
+				delay = firstDelay
+			}
+			next, ok := persist(s, delay, s.launchTemplate)
 			if !ok {
 				return
 			}
