@@ -1550,7 +1550,9 @@ class Greenlets:
         self.serving = False  # a greenlet has the role, or its Exchange is in worker.slot
         self.away = 0  # calls that the role was taken from
         self.waiting = 0
-        self.watcher = gevent.get_hub().loop.io(worker.sock.fileno(), 1)
+        loop = gevent.get_hub().loop
+        loop.install_sigchld()  # gevent does it after the first os.fork, and would wait for ever for a child that has ended by then
+        self.watcher = loop.io(worker.sock.fileno(), 1)
 
     def run(self):
         self.watcher.start(self.readable)
