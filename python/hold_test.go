@@ -23,7 +23,7 @@ import (
 type holder struct {
 	net.Conn
 	*bufio.Reader
-	t *testing.T
+	t testing.TB
 }
 
 func (c *holder) Read(p []byte) (int, error) { return c.Reader.Read(p) }
