@@ -158,7 +158,7 @@ func (s *Supervisor) idle(r *request) (best *worker) {
 			best = w
 		}
 	}
-	s.next = (s.next + 1) % n
+	s.next++
 	return best
 }
 
