@@ -73,7 +73,7 @@ func (m *measurer) besideBurners() (samples []sample, seen surroundings, err err
 		err = errors.Join(err, c.stop())
 	}
 	samples, stopped := loop.stop()
-	if err = errors.Join(err, stopped, s.alive()); err != nil {
+	if err = errors.Join(err, stopped, s.Alive()); err != nil {
 		return nil, seen, err
 	}
 	seen.others, err = others.cores()

@@ -70,5 +70,5 @@ func (m *measurer) firstBlocking() (samples []sample, from, to time.Duration, er
 	}
 	to = loop.now()
 	samples, stopped := loop.stop()
-	return samples, from, to, errors.Join(err, stopped, s.alive())
+	return samples, from, to, errors.Join(err, stopped, s.Alive())
 }

@@ -66,7 +66,7 @@ func (m *measurer) costRound(load load, round int) (us [2]float64, err error) {
 	}
 	var taken, requests [2]float64
 	for _, i := range []int{first, second, second, first} {
-		before, err := servers[i].cpu()
+		before, err := servers[i].CPU()
 		if err != nil {
 			return us, err
 		}
@@ -74,7 +74,7 @@ func (m *measurer) costRound(load load, round int) (us [2]float64, err error) {
 		if err != nil {
 			return us, err
 		}
-		after, err := servers[i].cpu()
+		after, err := servers[i].CPU()
 		if err != nil {
 			return us, err
 		}

@@ -60,7 +60,7 @@ func (m *measurer) idleShare() (float64, error) {
 	if err := m.pause(z.settle); err != nil {
 		return 0, err
 	}
-	before, err := s.cpu()
+	before, err := s.CPU()
 	if err != nil {
 		return 0, err
 	}
@@ -68,7 +68,7 @@ func (m *measurer) idleShare() (float64, error) {
 	if err := m.pause(z.idle); err != nil {
 		return 0, err
 	}
-	after, err := s.cpu()
+	after, err := s.CPU()
 	if err != nil {
 		return 0, err
 	}

@@ -36,7 +36,7 @@ func (o *others) since() (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	server, err := o.server.cpu()
+	server, err := o.server.CPU()
 	if err != nil {
 		return 0, err
 	}

@@ -33,7 +33,7 @@ func (m *measurer) wrk(s *server, l load, length time.Duration) (*wrk.Result, er
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
-	if ended := s.alive(); ended != nil {
+	if ended := s.Alive(); ended != nil {
 		return nil, ended // the cause of whatever wrk says
 	}
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/machine"
+	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
 // small is little enough for the stand-in and for a test.
@@ -107,7 +108,7 @@ func TestInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	measureAll(ctx, o, rows)
-	if tree := processTree(os.Getpid()); len(tree) != 1 {
+	if tree := proc.Tree(os.Getpid()); len(tree) != 1 {
 		t.Errorf("processes are left: %v", tree[1:])
 	}
 }

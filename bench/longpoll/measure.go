@@ -118,7 +118,7 @@ func (m *measurer) hold(r row, p plan, count int) (g growth, report crowdReport,
 	if err := pause(m.ctx, p.Settle*3/2); err != nil {
 		return g, report, err
 	}
-	if g.before, err = s.resident(); err != nil {
+	if g.before, err = s.Resident(); err != nil {
 		return g, report, err
 	}
 	c, err := gather(m.ctx, p)
@@ -132,19 +132,19 @@ func (m *measurer) hold(r row, p plan, count int) (g growth, report crowdReport,
 	if err := pause(m.ctx, p.Settle*3/2); err != nil {
 		return g, report, err
 	}
-	if g.after, err = s.resident(); err != nil {
+	if g.after, err = s.Resident(); err != nil {
 		return g, report, err
 	}
-	if g.cpu, err = s.cpu(); err != nil {
+	if g.cpu, err = s.CPU(); err != nil {
 		return g, report, err
 	}
 	if report, err = c.goOn(count); err != nil {
-		if ended := s.alive(); ended != nil {
+		if ended := s.Alive(); ended != nil {
 			err = ended
 		}
 		return g, report, err
 	}
-	taken, err := s.cpu()
+	taken, err := s.CPU()
 	g.cpu = taken - g.cpu
 	return g, report, err
 }

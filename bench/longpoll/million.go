@@ -101,7 +101,7 @@ func share(total, n, i int) int { return total*(i+1)/n - total*i/n }
 
 func residentAll(servers []*server) (total int64, err error) {
 	for _, s := range servers {
-		bytes, err := s.resident()
+		bytes, err := s.Resident()
 		if err != nil {
 			return 0, err
 		}

@@ -120,6 +120,15 @@ func Children(pid int) []int {
 	return children
 }
 
+// Tree is the process and all that it has started, directly or not, and that still run.
+func Tree(pid int) []int {
+	tree := []int{pid}
+	for i := 0; i < len(tree); i++ {
+		tree = append(tree, Children(tree[i])...)
+	}
+	return tree
+}
+
 // RaiseDescriptorLimit makes the soft limit the hard one, for this process and
 // those it starts. Go does so for itself, but hands the old limit to children.
 func RaiseDescriptorLimit() {
