@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
 // mostBeside is the p99 beside calls that compute.
@@ -26,21 +28,21 @@ func (m *measurer) burners() {
 		if len(all) == 0 {
 			return "", errors.New("no request was due")
 		}
-		p50 = append(p50, inMilliseconds(quantile(all, 0.5)))
-		p99 = append(p99, inMilliseconds(quantile(all, 0.99)))
-		longest = append(longest, inMilliseconds(quantile(all, 1)))
-		learning = append(learning, inMilliseconds(quantile(tooks(samples, 0, z.warm), 0.99)))
+		p50 = append(p50, inMilliseconds(verdict.Quantile(all, 0.5)))
+		p99 = append(p99, inMilliseconds(verdict.Quantile(all, 0.99)))
+		longest = append(longest, inMilliseconds(verdict.Quantile(all, 1)))
+		learning = append(learning, inMilliseconds(verdict.Quantile(tooks(samples, 0, z.warm), 0.99)))
 		lates = append(lates, inMilliseconds(late(samples)))
 		calls, elsewhere = append(calls, seen.calls), append(elsewhere, seen.others)
 		last := len(p99) - 1
 		return fmt.Sprintf("p50 %s, p99 %s, longest %s, %.0f calls/s, others kept %.2f cores busy",
 			milliseconds(p50[last]), milliseconds(p99[last]), milliseconds(longest[last]), seen.calls, seen.others), nil
 	}, l)
-	l.judgeMedian(p99, inMilliseconds(mostBeside), milliseconds)
+	l.JudgeMedian(p99, inMilliseconds(mostBeside), milliseconds)
 	if len(p99) > 0 {
-		l.note("medians of the rounds: p50 %s, longest %s, p99 of the first %v %s; %.0f computing calls/s; the client itself was late by %s (p99); other processes kept %.2f cores busy, at most %.2f",
-			milliseconds(median(p50)), milliseconds(median(longest)), z.warm, milliseconds(median(learning)), median(calls), milliseconds(median(lates)),
-			median(elsewhere), slices.Max(elsewhere))
+		l.Note("medians of the rounds: p50 %s, longest %s, p99 of the first %v %s; %.0f computing calls/s; the client itself was late by %s (p99); other processes kept %.2f cores busy, at most %.2f",
+			milliseconds(verdict.Median(p50)), milliseconds(verdict.Median(longest)), z.warm, milliseconds(verdict.Median(learning)), verdict.Median(calls), milliseconds(verdict.Median(lates)),
+			verdict.Median(elsewhere), slices.Max(elsewhere))
 	}
 }
 

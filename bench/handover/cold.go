@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
 // mostDelay is the longest that others wait for the first call that blocks.
@@ -27,15 +29,15 @@ func (m *measurer) cold() {
 		if len(in) == 0 || len(before) == 0 {
 			return "", errors.New("no request was due")
 		}
-		around = append(around, inMilliseconds(quantile(in, 1)))
-		quiet = append(quiet, inMilliseconds(quantile(before, 1)))
+		around = append(around, inMilliseconds(verdict.Quantile(in, 1)))
+		quiet = append(quiet, inMilliseconds(verdict.Quantile(before, 1)))
 		lates = append(lates, inMilliseconds(late(samples)))
 		return fmt.Sprintf("longest %s, before %s", milliseconds(around[len(around)-1]), milliseconds(quiet[len(quiet)-1])), nil
 	}, l)
-	l.judgeMedian(around, inMilliseconds(mostDelay), milliseconds)
+	l.JudgeMedian(around, inMilliseconds(mostDelay), milliseconds)
 	if len(around) > 0 {
-		l.note("in the same time before it the longest was %s (median of the rounds); the client itself was late by %s (p99)",
-			milliseconds(median(quiet)), milliseconds(median(lates)))
+		l.Note("in the same time before it the longest was %s (median of the rounds); the client itself was late by %s (p99)",
+			milliseconds(verdict.Median(quiet)), milliseconds(verdict.Median(lates)))
 	}
 }
 

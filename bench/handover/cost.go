@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/interval"
+	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
 // mostRatio is how much more CPU a request may take when calls are watched than when they are not.
@@ -28,23 +29,23 @@ func (m *measurer) cost() {
 			watched, inline = append(watched, us[0]), append(inline, us[1])
 			return fmt.Sprintf("%s: %.3f us, inline %.3f us, ratio %.3f", load.title, us[0], us[1], us[0]/us[1]), nil
 		}, l)
-		l.judgeRatio(watched, inline)
+		judgeRatio(l, watched, inline)
 	}
 }
 
-func (l *line) judgeRatio(watched, inline []float64) {
+func judgeRatio(l *verdict.Line, watched, inline []float64) {
 	of, err := interval.OfRatio(watched, inline)
 	if err != nil {
-		l.note("%v", err)
+		l.Note("%v", err)
 		return
 	}
-	l.judge(of.Low <= mostRatio, fmt.Sprintf("%.3f", of.Ratio),
-		fmt.Sprintf("%.3f to %.3f; %.3f us and %.3f us", of.Low, of.High, median(watched), median(inline)))
+	l.Judge(of.Low <= mostRatio, fmt.Sprintf("%.3f", of.Ratio),
+		fmt.Sprintf("%.3f to %.3f; %.3f us and %.3f us", of.Low, of.High, verdict.Median(watched), verdict.Median(inline)))
 	switch {
 	case len(watched) < leastRounds:
-		l.verdict = notJudged
-	case l.verdict == met && of.High > mostRatio:
-		l.verdict = fmt.Sprintf("met, %.2f lies inside", mostRatio)
+		l.Verdict = verdict.NotJudged
+	case l.Verdict == verdict.Met && of.High > mostRatio:
+		l.Verdict = fmt.Sprintf("met, %.2f lies inside", mostRatio)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/machine"
+	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
 // small is little enough for a test.
@@ -38,13 +39,13 @@ func TestCases(t *testing.T) {
 		t.Errorf("%d lines", len(lines))
 	}
 	for _, l := range lines {
-		if l.measured == "" || l.verdict == "" || l.runs != 2 || len(l.failures) > 0 {
-			t.Errorf("%s: measured %q, verdict %q, %d runs, failures %q", l.title, l.measured, l.verdict, l.runs, l.failures)
+		if l.Measured == "" || l.Verdict == "" || l.Runs != 2 || len(l.Failures) > 0 {
+			t.Errorf("%s: measured %q, verdict %q, %d runs, failures %q", l.Title, l.Measured, l.Verdict, l.Runs, l.Failures)
 		}
 	}
 	for _, l := range lines[:2] {
-		if l.verdict != notJudged {
-			t.Errorf("%s: %s after two rounds", l.title, l.verdict)
+		if l.Verdict != verdict.NotJudged {
+			t.Errorf("%s: %s after two rounds", l.Title, l.Verdict)
 		}
 	}
 	for _, markdown := range []bool{false, true} {
@@ -72,11 +73,11 @@ func TestFaults(t *testing.T) {
 		t.Run(c.cases+" "+c.env, func(t *testing.T) {
 			t.Parallel()
 			for _, l := range measureAll(t.Context(), smallOptions(t, c.cases, "--env", c.env, "--rounds", "1")) {
-				if len(l.failures) == 0 || l.runs > 0 || l.measured != "" || !l.missed() {
-					t.Errorf("%d runs, measured %q, failures %q", l.runs, l.measured, l.failures)
+				if len(l.Failures) == 0 || l.Runs > 0 || l.Measured != "" || !l.Missed() {
+					t.Errorf("%d runs, measured %q, failures %q", l.Runs, l.Measured, l.Failures)
 					continue
 				}
-				if got := strings.Join(l.failures, " "); !strings.Contains(got, c.failure) {
+				if got := strings.Join(l.Failures, " "); !strings.Contains(got, c.failure) {
 					t.Errorf("failures %q, want one with %q", got, c.failure)
 				}
 			}
@@ -87,7 +88,7 @@ func TestFaults(t *testing.T) {
 func TestWrkErrors(t *testing.T) {
 	t.Setenv("STANDIN_WRK", "errors")
 	for _, l := range measureAll(t.Context(), smallOptions(t, "sleepers", "--rounds", "1")) {
-		if got := strings.Join(l.failures, " "); !strings.Contains(got, "Non-2xx or 3xx responses: 3") {
+		if got := strings.Join(l.Failures, " "); !strings.Contains(got, "Non-2xx or 3xx responses: 3") {
 			t.Errorf("failures %q", got)
 		}
 	}
@@ -96,7 +97,7 @@ func TestWrkErrors(t *testing.T) {
 // TestStall: a server that does not hand over misses the bar of the first call that blocks.
 func TestStall(t *testing.T) {
 	lines := measureAll(t.Context(), smallOptions(t, "cold", "--env", "STANDIN_FAULT=stall"))
-	if l := lines[0]; l.verdict != missed || l.measured < "2" || len(l.failures) > 0 {
+	if l := lines[0]; l.Verdict != verdict.NotMet || l.Measured < "2" || len(l.Failures) > 0 {
 		t.Errorf("%+v", l)
 	}
 }
@@ -125,7 +126,7 @@ func TestCoordinatedOmission(t *testing.T) {
 	if slow < 45 { // of 50 that were due in its first half
 		t.Errorf("%d samples are slow", slow)
 	}
-	if p99 := quantile(tooks(samples, 0, time.Second), 0.99); p99 < stall*9/10 {
+	if p99 := verdict.Quantile(tooks(samples, 0, time.Second), 0.99); p99 < stall*9/10 {
 		t.Errorf("p99 %v", p99)
 	}
 	if got := late(samples); got > 50*time.Millisecond {
@@ -141,8 +142,8 @@ func TestInterrupted(t *testing.T) {
 	o.sizes.run = time.Minute
 	began := time.Now()
 	for _, l := range measureAll(ctx, o) {
-		if l.runs > 0 || len(l.failures) > 0 || !l.missed() || l.mark() != "NOT MEASURED" {
-			t.Errorf("%+v, %s", l, l.mark())
+		if l.Runs > 0 || len(l.Failures) > 0 || !l.Missed() || l.Mark() != "NOT MEASURED" {
+			t.Errorf("%+v, %s", l, l.Mark())
 		}
 	}
 	if took := time.Since(began); took > 3*time.Second || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -150,7 +151,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-func TestVerdicts(t *testing.T) {
+func TestJudgeRatio(t *testing.T) {
 	ratios := func(n int, ratio, spread float64) (a, b []float64) {
 		for i := range n {
 			b = append(b, 1)
@@ -163,37 +164,17 @@ func TestVerdicts(t *testing.T) {
 		ratio, spread float64
 		want          string
 	}{
-		{10, 1.01, 0.005, met},
+		{10, 1.01, 0.005, verdict.Met},
 		{10, 1.03, 0.02, "met, 1.03 lies inside"},
-		{10, 1.06, 0.01, missed},
-		{9, 1.06, 0.01, notJudged},
+		{10, 1.06, 0.01, verdict.NotMet},
+		{9, 1.06, 0.01, verdict.NotJudged},
 	} {
-		l := &line{}
-		l.judgeRatio(ratios(c.rounds, c.ratio, c.spread))
-		if l.verdict != c.want {
-			t.Errorf("%+v: %s, %s", c, l.verdict, l.detail)
+		l := &verdict.Line{}
+		watched, inline := ratios(c.rounds, c.ratio, c.spread)
+		judgeRatio(l, watched, inline)
+		if l.Verdict != c.want {
+			t.Errorf("%+v: %s, %s", c, l.Verdict, l.Detail)
 		}
-	}
-	for _, c := range []struct {
-		values []float64
-		want   string
-		missed bool
-	}{
-		{[]float64{1, 2, 3}, met, false},
-		{[]float64{1, 2, 9}, "met, worst not", false},
-		{[]float64{1, 6, 7}, missed, true},
-		{nil, "NOT MEASURED", true},
-	} {
-		l := &line{}
-		l.judgeMedian(c.values, 5, milliseconds)
-		if l.mark() != c.want || l.missed() != c.missed {
-			t.Errorf("%v: %s", c.values, l.mark())
-		}
-	}
-	l := &line{failures: []string{"x"}}
-	l.judge(true, "1", "")
-	if l.mark() != "met, FAILED RUNS: 1" || !l.missed() {
-		t.Error(l.mark())
 	}
 }
 

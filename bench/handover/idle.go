@@ -24,7 +24,7 @@ func (m *measurer) idle() {
 		shares = append(shares, share)
 		return fineShare(share), nil
 	}, l)
-	l.judgeMedian(shares, mostIdle, fineShare)
+	l.JudgeMedian(shares, mostIdle, fineShare)
 }
 
 func fineShare(v float64) string { return fmt.Sprintf("%.3f %%", 100*v) }

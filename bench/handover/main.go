@@ -64,7 +64,7 @@ func run(args []string) int {
 		return tell(errors.New("interrupted"), exitFailed)
 	}
 	for _, l := range lines {
-		if l.missed() {
+		if l.Missed() {
 			return exitFailed
 		}
 	}

@@ -6,16 +6,18 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
 // A measurer runs cases one after the other. On the main goroutine only.
 type measurer struct {
 	ctx   context.Context
 	o     *options
-	lines []*line
+	lines []*verdict.Line
 }
 
-func measureAll(ctx context.Context, o *options) []*line {
+func measureAll(ctx context.Context, o *options) []*verdict.Line {
 	// The kernel ends a server with the thread that started it, and the thread of an open loop ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -31,34 +33,15 @@ func measureAll(ctx context.Context, o *options) []*line {
 }
 
 // line adds one to the table, which a case completes when it has its figures.
-func (m *measurer) line(title, bar string) *line {
-	l := &line{title: title, bar: bar}
+func (m *measurer) line(title, bar string) *verdict.Line {
+	l := &verdict.Line{Title: title, Bar: bar}
 	m.lines = append(m.lines, l)
 	return l
 }
 
-// times makes runs, and lists those that failed in every line that they are about: they are in no figure.
-func (m *measurer) times(rounds int, run func(round int) (told string, err error), lines ...*line) {
-	for round := range rounds {
-		if m.ctx.Err() != nil {
-			return
-		}
-		told, err := run(round)
-		if m.ctx.Err() != nil {
-			return // the run was cut off, which says nothing about the server
-		}
-		if err != nil {
-			told = "FAILED: " + err.Error()
-		}
-		fmt.Fprintf(os.Stderr, "  round %d of %d: %s\n", round+1, rounds, told)
-		for _, l := range lines {
-			if err != nil {
-				l.failures = append(l.failures, fmt.Sprintf("round %d: %v", round+1, err))
-			} else {
-				l.runs++
-			}
-		}
-	}
+// times makes runs that some lines are about.
+func (m *measurer) times(rounds int, run func(round int) (told string, err error), lines ...*verdict.Line) {
+	verdict.Times(m.ctx, rounds, run, lines...)
 }
 
 // pause sleeps unless the runner is told to stop.

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/weirhttp/weir/bench/internal/verdict"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -251,7 +253,7 @@ func late(samples []sample) time.Duration {
 	for i, s := range samples {
 		waits[i] = s.late
 	}
-	return quantile(waits, 0.99)
+	return verdict.Quantile(waits, 0.99)
 }
 
 // beFirst has the thread run as soon as it can, where that is allowed: the figures are to be about the server, and not about

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/weirhttp/weir/bench/internal/verdict"
 	"github.com/weirhttp/weir/bench/internal/wrk"
 )
 
@@ -25,7 +26,7 @@ func (m *measurer) sleepers() {
 		_, err = m.wrk(s, load, z.run)
 	}
 	if err != nil {
-		share.failures, tail.failures = []string{err.Error()}, []string{err.Error()}
+		share.Failures, tail.Failures = []string{err.Error()}, []string{err.Error()}
 		return
 	}
 	var perSecond, p99 [2][]float64 // undisturbed, disturbed
@@ -54,12 +55,12 @@ func (m *measurer) sleepers() {
 	if len(calls) == 0 {
 		return
 	}
-	of := median(perSecond[1]) / median(perSecond[0])
-	share.judge(of >= leastShare, percent(of), fmt.Sprintf("%.0f/s of %.0f/s", median(perSecond[1]), median(perSecond[0])))
-	grown := median(p99[1]) / median(p99[0])
-	tail.judge(grown <= mostTailGrow, fmt.Sprintf("%.2f", grown),
-		fmt.Sprintf("%s, undisturbed %s", milliseconds(median(p99[1])), milliseconds(median(p99[0]))))
-	share.note("%.0f sleeping calls/s were answered", median(calls))
+	of := verdict.Median(perSecond[1]) / verdict.Median(perSecond[0])
+	share.Judge(of >= leastShare, percent(of), fmt.Sprintf("%.0f/s of %.0f/s", verdict.Median(perSecond[1]), verdict.Median(perSecond[0])))
+	grown := verdict.Median(p99[1]) / verdict.Median(p99[0])
+	tail.Judge(grown <= mostTailGrow, fmt.Sprintf("%.2f", grown),
+		fmt.Sprintf("%s, undisturbed %s", milliseconds(verdict.Median(p99[1])), milliseconds(verdict.Median(p99[0]))))
+	share.Note("%.0f sleeping calls/s were answered", verdict.Median(calls))
 }
 
 func (m *measurer) wrkBesideSleepers(s *server, load load) (*wrk.Result, float64, error) {
