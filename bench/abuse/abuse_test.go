@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/healthy"
 )
 
 func TestChooseCases(t *testing.T) {
@@ -101,23 +103,6 @@ func TestReadAnswer(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
-	const whole = "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nHello, World!"
-	for n := range whole {
-		if done, err := judge([]byte(whole[:n])); done || err != nil {
-			t.Fatalf("%q: %v, %v", whole[:n], done, err)
-		}
-	}
-	if done, err := judge([]byte(whole)); !done || err != nil {
-		t.Errorf("whole: %v, %v", done, err)
-	}
-	for _, response := range []string{"HTTP/1.1 503 Service Unavailable\r\n\r\n", whole + "x"} {
-		if _, err := judge([]byte(response)); err == nil {
-			t.Errorf("%q: no error", response)
-		}
-	}
-}
-
 func TestInternalsMore(t *testing.T) {
 	before := internals{Descriptors: 10, Goroutines: 5, Heap: 1 << 20}
 	for _, c := range []struct {
@@ -147,8 +132,8 @@ func TestCallsMade(t *testing.T) {
 
 func TestCells(t *testing.T) {
 	// As many cells as heads, whatever a row lacks.
-	h := &healthy{}
-	h.latencies.Record(time.Millisecond)
+	h := &healthy.Client{}
+	h.Latencies.Record(time.Millisecond)
 	for _, x := range []*outcome{
 		{},
 		{healthy: h},
@@ -165,13 +150,5 @@ func TestCells(t *testing.T) {
 func TestTallyText(t *testing.T) {
 	if got := tallyText(map[string]int{"b": 2, "a": 1}); got != "1 a, 2 b" {
 		t.Errorf("got %q", got)
-	}
-}
-
-func TestRecordDue(t *testing.T) {
-	h := &healthy{}
-	h.recordDue(time.Now().Add(-time.Second))
-	if p50 := h.latencies.Quantile(0.5); h.requests < 200 || p50 < 400*time.Millisecond {
-		t.Errorf("%d requests, median %v", h.requests, p50)
 	}
 }

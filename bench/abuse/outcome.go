@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/healthy"
 )
 
 const (
@@ -31,7 +33,7 @@ type outcome struct {
 	row row
 	c   attack
 
-	healthy *healthy // nil in the case that ends the server
+	healthy *healthy.Client // nil in the case that ends the server
 	peak    int64
 	back    time.Duration // until the server held no more than before
 	tally   map[string]int
@@ -65,7 +67,7 @@ func (x *outcome) run(ctx context.Context, o *options) error {
 			return err
 		}
 	}
-	h, err := newHealthy(s.port)
+	h, err := healthy.New(s.port, "/plaintext", "Hello, World!")
 	if err != nil {
 		return err
 	}
@@ -73,7 +75,7 @@ func (x *outcome) run(ctx context.Context, o *options) error {
 	stopHealthy := func() {
 		if !stopped {
 			stopped = true
-			h.stop()
+			h.Stop()
 			x.healthy = h
 		}
 	}
@@ -85,9 +87,9 @@ func (x *outcome) run(ctx context.Context, o *options) error {
 		}
 	}
 	s.resetPeak()
-	h.begin()
+	h.Begin()
 	pause(ctx, quietTime)
-	h.attack()
+	h.Attack()
 	a, err := startAttack(ctx, s.addr, x.c, o.scale)
 	if err != nil {
 		return err
@@ -97,7 +99,7 @@ func (x *outcome) run(ctx context.Context, o *options) error {
 		return err
 	}
 	pause(ctx, margin)
-	h.pause()
+	h.Pause()
 	if err := s.alive(); err != nil {
 		return err
 	}
@@ -128,12 +130,12 @@ func (x *outcome) baseline(s *server) (internals, error) {
 }
 
 func (x *outcome) judge() {
-	p99 := x.healthy.latencies.Quantile(0.99)
-	x.bar(p99 < healthyBar, "healthy p99 %s, %s before the attack", milliseconds(p99), milliseconds(x.healthy.quiet.Quantile(0.99)))
-	if n := x.healthy.errors; n > 0 {
-		x.bar(false, "%d healthy errors, the first: %v", n, x.healthy.firstError)
+	p99 := x.healthy.Latencies.Quantile(0.99)
+	x.bar(p99 < healthyBar, "healthy p99 %s, %s before the attack", milliseconds(p99), milliseconds(x.healthy.Quiet.Quantile(0.99)))
+	if n := x.healthy.Errors; n > 0 {
+		x.bar(false, "%d healthy errors, the first: %v", n, x.healthy.FirstError)
 		if x.row.peer {
-			x.notes = append(x.notes, fmt.Sprintf("first error: %v", x.healthy.firstError))
+			x.notes = append(x.notes, fmt.Sprintf("first error: %v", x.healthy.FirstError))
 		}
 	}
 	x.bar(x.peak <= x.c.bound(), "RSS %s", mebibytes(x.peak))
@@ -217,7 +219,7 @@ func (x *outcome) line() string {
 	}
 	if x.healthy != nil {
 		text += fmt.Sprintf(" (healthy p99 %s, errors %d, RSS %s)",
-			milliseconds(x.healthy.latencies.Quantile(0.99)), x.healthy.errors, mebibytes(x.peak))
+			milliseconds(x.healthy.Latencies.Quantile(0.99)), x.healthy.Errors, mebibytes(x.peak))
 	}
 	return text
 }

@@ -52,9 +52,9 @@ func (x *outcome) cells() []string {
 	if x.healthy == nil {
 		cells = append(cells, "", "", "", "")
 	} else {
-		cells = append(cells, milliseconds(x.healthy.quiet.Quantile(0.99)),
-			milliseconds(x.healthy.latencies.Quantile(0.5)), milliseconds(x.healthy.latencies.Quantile(0.99)),
-			fmt.Sprintf("%d of %d", x.healthy.errors, x.healthy.requests))
+		cells = append(cells, milliseconds(x.healthy.Quiet.Quantile(0.99)),
+			milliseconds(x.healthy.Latencies.Quantile(0.5)), milliseconds(x.healthy.Latencies.Quantile(0.99)),
+			fmt.Sprintf("%d of %d", x.healthy.Errors, x.healthy.Requests))
 	}
 	cells = append(cells, mebibytes(x.peak))
 	switch {
