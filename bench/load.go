@@ -51,8 +51,11 @@ func runWrk(ctx context.Context, program string, args []string) (*loadResult, er
 	if err != nil {
 		return nil, fmt.Errorf("wrk: %w", err)
 	}
-	result, err := wrk.Parse(string(out))
-	return (*loadResult)(result), err
+	r, err := wrk.Parse(string(out))
+	if err != nil {
+		return nil, err
+	}
+	return &loadResult{Requests: r.Requests, PerSecond: r.PerSecond, P50: r.P50, P99: r.P99, Problems: r.Problems}, nil
 }
 
 // loadArgs loads like the case says with the built-in loader.

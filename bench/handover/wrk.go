@@ -3,10 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/wrk"
@@ -29,17 +27,10 @@ func (m *measurer) wrk(s *server, l load, length time.Duration) (*wrk.Result, er
 	if l.pipelined {
 		args = append(args, "-s", filepath.Join(m.o.dir, "pipeline.lua"))
 	}
-	cmd := exec.CommandContext(m.ctx, m.o.wrk, append(args, "http://"+s.addr+plaintext)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
+	result, err := wrk.Run(m.ctx, m.o.wrk, append(args, "http://"+s.addr+plaintext)...)
 	if ended := s.Alive(); ended != nil {
 		return nil, ended // the cause of whatever wrk says
 	}
-	if err != nil {
-		return nil, fmt.Errorf("wrk: %w: %.200s", err, out)
-	}
-	result, err := wrk.Parse(string(out))
 	if err != nil {
 		return nil, err
 	}

@@ -103,8 +103,8 @@ func sum[T ~int64](p *Process, of func(pid int) (T, error)) (total T, err error)
 	return total, nil
 }
 
-// Stop asks the processes to end, waits for them together, and kills what has not ended then, with what it has started. It may be
-// called twice.
+// Stop asks the processes to end, waits for them together, and kills what has not ended then, and what they have started and left behind.
+// It may be called twice.
 func Stop(processes ...*Process) {
 	trees := make([][]int, len(processes))
 	for i, p := range processes {
@@ -123,6 +123,9 @@ func Stop(processes ...*Process) {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
 			<-p.exited
+		}
+		if trees[i] != nil {
+			_ = syscall.Kill(-p.Pid(), syscall.SIGKILL) // its group, in which nobody is left as a rule
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -55,15 +54,7 @@ func TestProcess(t *testing.T) {
 		t.Errorf("CPU: %v, %v", cpu, err)
 	}
 	Stop(p)
-	for _, pid := range tree[:2] {
-		deadline := time.Now().Add(10 * time.Second)
-		for syscall.Kill(pid, 0) == nil && !gone(pid) {
-			if time.Now().After(deadline) {
-				t.Fatalf("process %d still runs", pid)
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-	}
+	awaitGone(t, tree[:2])
 	if p.Alive() == nil {
 		t.Error("it is told to be alive")
 	}
@@ -77,6 +68,33 @@ func TestProcess(t *testing.T) {
 func gone(pid int) bool {
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	return err != nil || strings.Contains(string(status), "State:\tZ")
+}
+
+// TestLeftBehind: a process that ends when it is asked may leave others behind.
+func TestLeftBehind(t *testing.T) {
+	ready := filepath.Join(t.TempDir(), "ready")
+	p := startShell(t, "sleep 60 & echo >"+ready+"; wait")
+	await(t, p, ready)
+	tree := proc.Tree(p.Pid())
+	if len(tree) != 2 {
+		t.Fatalf("the tree of %d: %v", p.Pid(), tree)
+	}
+	Stop(p)
+	awaitGone(t, tree)
+}
+
+// awaitGone returns when the processes have ended.
+func awaitGone(t *testing.T, pids []int) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for _, pid := range pids {
+		for !gone(pid) {
+			if time.Now().After(deadline) {
+				t.Fatalf("process %d still runs", pid)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
 }
 
 // TestLastWords: a process that ends instead of becoming ready is told with what it wrote last.

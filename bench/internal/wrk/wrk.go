@@ -16,6 +16,7 @@ type Result struct {
 	PerSecond float64
 	P50       time.Duration
 	P99       time.Duration
+	P999      time.Duration // 0 unless a script of wrk's has told
 	Problems  []string // anything that makes the run worthless
 }
 
@@ -33,6 +34,8 @@ func Parse(report string) (*Result, error) {
 			r.P50, err = parseTime(fields[1])
 		case strings.HasPrefix(line, "99%") && len(fields) == 2:
 			r.P99, err = parseTime(fields[1])
+		case strings.HasPrefix(line, "99.9%") && len(fields) == 2:
+			r.P999, err = parseTime(fields[1])
 		case strings.Contains(line, " requests in "):
 			r.Requests, err = strconv.ParseInt(fields[0], 10, 64)
 		case strings.HasPrefix(line, "Requests/sec:") && len(fields) == 2:

@@ -21,6 +21,7 @@ func TestParse(t *testing.T) {
 			Problems: []string{"Non-2xx or 3xx responses: 80545"}}},
 		{"both-errors", Result{Requests: 46120, PerSecond: 41818.24, P50: 148 * us, P99: 3680 * us,
 			Problems: []string{"Socket errors: connect 0, read 941, write 0, timeout 0", "Non-2xx or 3xx responses: 476"}}},
+		{"percentile", Result{Requests: 30212, PerSecond: 30056.33, P50: 1990 * us, P99: 7310 * us, P999: 12040 * us}},
 		{"no-answers", Result{
 			Problems: []string{"Socket errors: connect 0, read 14746, write 0, timeout 0", "no request was answered"}}},
 	}
@@ -35,7 +36,7 @@ func TestParse(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.Requests != c.want.Requests || got.PerSecond != c.want.PerSecond ||
-				got.P50 != c.want.P50 || got.P99 != c.want.P99 || !slices.Equal(got.Problems, c.want.Problems) {
+				got.P50 != c.want.P50 || got.P99 != c.want.P99 || got.P999 != c.want.P999 || !slices.Equal(got.Problems, c.want.Problems) {
 				t.Errorf("got %+v, want %+v", *got, c.want)
 			}
 		})
