@@ -12,6 +12,7 @@
 # make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
 # make bench-longpoll   what clients cost that wait (PEERS=1: other servers too; FULL=1: 1,000,000 sockets)
 # make bench-handover   what calls that block cost, and what others notice of them
+# make bench-python   Python's applications: weir run beside gunicorn, uwsgi and others
 # make bench-compare REF=COMMIT   CPU a request of the working tree and of COMMIT
 GO ?= go
 FUZZTIME ?= 12s
@@ -21,9 +22,10 @@ ABUSEFLAGS ?=
 COMPAREFLAGS ?=
 LONGPOLLFLAGS ?=
 HANDOVERFLAGS ?=
+PYTHONFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test test-go race fuzz kill lint browser cross bench bench-compare bench-longpoll bench-handover abuse clean
+.PHONY: run build test test-go race fuzz kill lint browser cross bench bench-compare bench-longpoll bench-handover bench-python abuse clean
 
 run: build
 	bin/weir demo
@@ -90,6 +92,9 @@ bench-longpoll: build
 
 bench-handover: build
 	cd bench && $(GO) build -o bin/weir-handover ./handover && bin/weir-handover --weir ../bin/weir $(HANDOVERFLAGS)
+
+bench-python: build
+	cd bench && $(GO) build -o bin/weir-python ./python && bin/weir-python --weir ../bin/weir $(PYTHONFLAGS)
 
 bench: build
 	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench --weir ../bin/weir $(BENCHFLAGS)

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/weirhttp/weir/bench/internal/document"
+)
+
+// marks are the lines of a document between which the tables are.
+var marks = document.MarksOf("bench-python")
+
+type options struct {
+	weir     string // a binary
+	python   string // the system's by default, which Debian's packages are for
+	wrk      string
+	dir      string // of the bench module
+	cases    []benchCase
+	only     []string // servers, none for all
+	rounds   int
+	seconds  int // of a run
+	sizes    sizes
+	markdown bool
+	into     string // a document, "" for none
+}
+
+func parseOptions(args []string) (*options, error) {
+	o := &options{sizes: fullSizes}
+	fs := flag.NewFlagSet("python", flag.ContinueOnError)
+	fs.StringVar(&o.weir, "weir", "", "weir's binary (default: bin/weir beside the bench module, which make build makes)")
+	fs.StringVar(&o.python, "python", "/usr/bin/python3", "the interpreter of all servers but uwsgi")
+	fs.StringVar(&o.wrk, "wrk", "wrk", "the load generator")
+	fs.StringVar(&o.dir, "dir", ".", "folder of the bench module, for the applications")
+	list := fs.String("cases", "", strings.Join(caseNames(), ", ")+", separated by commas (default: all)")
+	only := fs.String("only", "", "servers, separated by commas (default: all)")
+	fs.IntVar(&o.rounds, "rounds", 5, "rounds of a case, from 1 to 50")
+	fs.IntVar(&o.seconds, "seconds", 3, "length of a run, from 1 to 30")
+	fs.BoolVar(&o.markdown, "markdown", false, "print the tables as markdown")
+	fs.StringVar(&o.into, "into", "", "put the tables, as markdown, into this document as well")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	if o.rounds < 1 || o.rounds > 50 {
+		return nil, errors.New("--rounds must be from 1 to 50")
+	}
+	if o.seconds < 1 || o.seconds > 30 {
+		return nil, errors.New("--seconds must be from 1 to 30")
+	}
+	o.only = fields(*only)
+	var err error
+	if o.cases, err = chooseCases(*list); err != nil {
+		return nil, err
+	}
+	if o.into != "" { // a typing error is to be told before the figures are there
+		if _, err := marks.Read(o.into); err != nil {
+			return nil, err
+		}
+	}
+	if slices.ContainsFunc(o.cases, func(c benchCase) bool { return c.wrk }) {
+		if o.wrk, err = exec.LookPath(o.wrk); err != nil {
+			return nil, fmt.Errorf("--wrk: %w (apt-get install wrk)", err)
+		}
+	}
+	if o.dir, err = filepath.Abs(o.dir); err != nil {
+		return nil, err
+	}
+	if o.weir == "" {
+		o.weir = filepath.Join(o.dir, "..", "bin", "weir")
+	}
+	if o.weir, err = filepath.Abs(o.weir); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{o.weir, o.apps()} {
+		if _, err := os.Stat(name); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// apps is the folder of the applications.
+func (o *options) apps() string { return filepath.Join(o.dir, "python", "apps") }
+
+// fields are what commas separate.
+func fields(list string) (names []string) {
+	for _, field := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' }) {
+		names = append(names, strings.TrimSpace(field))
+	}
+	return names
+}

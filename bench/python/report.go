@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/weirhttp/weir/bench/internal/machine"
+	"github.com/weirhttp/weir/bench/internal/table"
+	"github.com/weirhttp/weir/bench/internal/verdict"
+)
+
+// results is what all cases gave.
+type results struct {
+	lines    []*verdict.Line // that bars hold for
+	tables   []*figures
+	remarks  []string
+	failures []string // that no line is about
+}
+
+// figures are the servers side by side.
+type figures struct {
+	title string
+	heads []string
+	lines [][]string
+}
+
+func (r *results) table(title string, heads ...string) *figures {
+	f := &figures{title: title, heads: heads}
+	r.tables = append(r.tables, f)
+	return f
+}
+
+// add takes as many cells as there are heads, or none.
+func (f *figures) add(cells ...string) {
+	if len(cells) > 0 {
+		f.lines = append(f.lines, cells)
+	}
+}
+
+func (r *results) remark(format string, args ...any) {
+	r.remarks = append(r.remarks, fmt.Sprintf(format, args...))
+}
+
+func (r *results) fail(format string, args ...any) {
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *results) failed() bool {
+	return len(r.failures) > 0 || slices.ContainsFunc(r.lines, (*verdict.Line).Missed)
+}
+
+// write prints the bars, the tables, and what else there is to say.
+func (r *results) write(w io.Writer, where machine.Machine, markdown bool) {
+	fmt.Fprintf(w, "%s.\n", where)
+	if len(r.lines) > 0 {
+		fmt.Fprintln(w)
+		verdict.Write(w, r.lines, markdown)
+	}
+	for _, t := range r.tables {
+		fmt.Fprintf(w, "\n%s:\n\n", t.title)
+		table.Write(w, t.heads, t.lines, markdown)
+	}
+	var remarks []string
+	for _, f := range r.failures {
+		remarks = append(remarks, "FAILED, in no figure: "+f)
+	}
+	verdict.WriteRemarks(w, append(remarks, r.remarks...))
+}
+
+func inMilliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+func milliseconds(v float64) string { return fmt.Sprintf("%.2f ms", v) }
+
+func microseconds(v float64) string { return fmt.Sprintf("%.2f us", v) }
