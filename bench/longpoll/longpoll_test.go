@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirhttp/weir/bench/internal/machine"
 	"github.com/weirhttp/weir/bench/internal/proc"
+	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
 // small is little enough for the stand-in and for a test.
@@ -137,23 +138,6 @@ func TestParseOptions(t *testing.T) {
 	}
 }
 
-func TestParseMessage(t *testing.T) {
-	for text, want := range map[string]message{
-		`{"id":12,"data":"news"}`:                         {12, []byte("news")},
-		`{"id": 18446744073709551615, "data": ""}` + "\n": {1<<64 - 1, nil},
-		`{"data": "a b", "id": 0}`:                        {0, []byte("a b")},
-	} {
-		if m, err := parseMessage([]byte(text)); err != nil || m.id != want.id || string(m.data) != string(want.data) {
-			t.Errorf("%s: %d %q, %v", text, m.id, m.data, err)
-		}
-	}
-	for _, text := range []string{"", "{}", `{"id":1}`, `{"id":"1","data":"x"}`, `{"id":1,"data":5}`, `{"id":1,"data":"x`, `{"data":"x"}`, `{"id":-1,"data":"x"}`} {
-		if m, err := parseMessage([]byte(text)); err == nil {
-			t.Errorf("%s: %+v", text, m)
-		}
-	}
-}
-
 func TestMark(t *testing.T) {
 	for _, c := range []struct {
 		line   line
@@ -190,10 +174,10 @@ func TestFigures(t *testing.T) {
 	for i := range values {
 		values[i] = time.Duration(100 - i)
 	}
-	if got := quantile(values, 0.99); got != 99 {
+	if got := verdict.Quantile(values, 0.99); got != 99 {
 		t.Errorf("p99 %d", got)
 	}
-	if got := quantile(values[:7], 0.99); got != 100 {
+	if got := verdict.Quantile(values[:7], 0.99); got != 100 {
 		t.Errorf("p99 of few %d", got)
 	}
 	total := 0
@@ -202,19 +186,6 @@ func TestFigures(t *testing.T) {
 	}
 	if total != 1_000_000 || share(1_000_000, 53, 0) < 18_867 || share(1_000_000, 53, 52) > 18_868 {
 		t.Errorf("shares add up to %d", total)
-	}
-}
-
-// TestProbeSpans: a request belongs to a wake that it was due in, or was still unanswered in.
-func TestProbeSpans(t *testing.T) {
-	zero := time.Now()
-	at := func(ms int) time.Time { return zero.Add(time.Duration(ms) * time.Millisecond) }
-	p := &probe{samples: []sample{
-		{at(0), time.Millisecond}, {at(5), 6 * time.Millisecond}, {at(10), 2 * time.Millisecond}, {at(15), 3 * time.Millisecond}, {at(20), time.Millisecond},
-	}}
-	got := p.result([]span{{at(8), at(16)}})
-	if got.InWakes != 3 || got.Waking != 6*time.Millisecond || got.Quiet != time.Millisecond || got.Requests != 5 {
-		t.Errorf("%+v", got)
 	}
 }
 

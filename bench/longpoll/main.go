@@ -21,6 +21,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/weirhttp/weir/bench/internal/crowd"
 	"github.com/weirhttp/weir/bench/internal/machine"
 	"github.com/weirhttp/weir/bench/internal/proc"
 )
@@ -37,8 +38,11 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	proc.RaiseDescriptorLimit()
-	if len(args) > 0 && args[0] == crowdCommand {
-		return crowdMain(args[1:])
+	if len(args) > 0 && args[0] == crowd.Command {
+		if err := crowd.Main(args[1:]); err != nil {
+			return tell(err, exitFailed)
+		}
+		return 0
 	}
 	o, err := parseOptions(args)
 	if errors.Is(err, flag.ErrHelp) {

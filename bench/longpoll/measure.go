@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/crowd"
 )
 
 const (
@@ -60,7 +62,7 @@ func (m *measurer) times(rounds int, run func() error, lines ...*line) {
 }
 
 // plan completes a plan for a server.
-func (m *measurer) plan(s *server, p plan) plan {
+func (m *measurer) plan(s *server, p crowd.Plan) crowd.Plan {
 	p.Addr, p.Publish, p.Grip = s.addr, s.launch.publish, s.launch.grip
 	p.Settle, p.Limit = m.o.sizes.settle*time.Duration(max(s.row.settle, 1)), crowdLimit
 	p.AtOnce, p.Pace, p.Retry = s.row.atOnce, s.row.pace, s.row.retry
@@ -87,15 +89,15 @@ func (m *measurer) startWarm(r row) (*server, error) {
 }
 
 func (m *measurer) warmUp(s *server) error {
-	c, err := gather(m.ctx, m.plan(s, plan{Mode: modeWake, Clients: m.o.sizes.warm, Topics: 1}))
+	c, err := crowd.Gather(m.ctx, m.plan(s, crowd.Plan{Mode: crowd.ModeWake, Clients: m.o.sizes.warm, Topics: 1}))
 	if err != nil {
 		return err
 	}
-	defer c.dismiss()
-	if err := c.awaitWaiting(m.o.sizes.warm); err != nil {
+	defer c.Dismiss()
+	if err := c.AwaitWaiting(m.o.sizes.warm); err != nil {
 		return err
 	}
-	_, err = c.goOn(1)
+	_, err = c.GoOn(1)
 	return err
 }
 
@@ -108,7 +110,7 @@ type growth struct {
 func (g growth) each(clients int) float64 { return float64(g.after-g.before) / float64(clients) }
 
 // hold starts a server, has a crowd wait, reads the memory before and then, and has the crowd go on.
-func (m *measurer) hold(r row, p plan, count int) (g growth, report crowdReport, err error) {
+func (m *measurer) hold(r row, p crowd.Plan, count int) (g growth, report crowd.Report, err error) {
 	s, err := m.startWarm(r)
 	if err != nil {
 		return g, report, err
@@ -121,12 +123,12 @@ func (m *measurer) hold(r row, p plan, count int) (g growth, report crowdReport,
 	if g.before, err = s.Resident(); err != nil {
 		return g, report, err
 	}
-	c, err := gather(m.ctx, p)
+	c, err := crowd.Gather(m.ctx, p)
 	if err != nil {
 		return g, report, err
 	}
-	defer c.dismiss()
-	if err := c.awaitWaiting(p.Clients); err != nil {
+	defer c.Dismiss()
+	if err := c.AwaitWaiting(p.Clients); err != nil {
 		return g, report, err
 	}
 	if err := pause(m.ctx, p.Settle*3/2); err != nil {
@@ -138,7 +140,7 @@ func (m *measurer) hold(r row, p plan, count int) (g growth, report crowdReport,
 	if g.cpu, err = s.CPU(); err != nil {
 		return g, report, err
 	}
-	if report, err = c.goOn(count); err != nil {
+	if report, err = c.GoOn(count); err != nil {
 		if ended := s.Alive(); ended != nil {
 			err = ended
 		}
@@ -154,7 +156,7 @@ func (m *measurer) memory() error {
 	l := &line{title: fmt.Sprintf("RSS growth for a waiting client, %s sockets in one process", thousands(n)), server: "weir",
 		show: bytesEach, bar: 500}
 	m.times(min(m.o.rounds, fewRounds), func() error {
-		g, _, err := m.hold(m.weir(), plan{Mode: modeWake, Clients: n, Topics: 1}, 1)
+		g, _, err := m.hold(m.weir(), crowd.Plan{Mode: crowd.ModeWake, Clients: n, Topics: 1}, 1)
 		if err == nil {
 			l.values = append(l.values, g.each(n))
 			l.notes = []string{"one topic; then one message reached all"}
@@ -170,7 +172,7 @@ func (m *measurer) wake() error {
 		show: milliseconds, bar: 120}
 	beside := &line{title: "meanwhile 200 requests/s of /plaintext, p99 in the wakes of a run", server: "weir", show: milliseconds, bar: 25}
 	m.times(m.o.rounds, func() error {
-		_, report, err := m.hold(m.weir(), plan{Mode: modeWake, Clients: n, Topics: 1, Probe: true}, m.o.sizes.wakes)
+		_, report, err := m.hold(m.weir(), crowd.Plan{Mode: crowd.ModeWake, Clients: n, Topics: 1, Probe: true}, m.o.sizes.wakes)
 		if err != nil {
 			return err
 		}
@@ -197,7 +199,7 @@ func (m *measurer) topics() error {
 	l := &line{title: fmt.Sprintf("%s topics with one waiter each, %s publishes/s, p99 to the client's read", thousands(z.topics), thousands(z.rate)),
 		server: "weir", show: milliseconds, bar: 20}
 	m.times(min(m.o.rounds, fewRounds), func() error {
-		g, report, err := m.hold(m.weir(), plan{Mode: modeTopics, Clients: z.topics, Topics: z.topics, Rate: z.rate, Length: z.length}, 1)
+		g, report, err := m.hold(m.weir(), crowd.Plan{Mode: crowd.ModeTopics, Clients: z.topics, Topics: z.topics, Rate: z.rate, Length: z.length}, 1)
 		if err != nil {
 			return err
 		}
@@ -217,7 +219,7 @@ func (m *measurer) exact() error {
 	l := &line{title: fmt.Sprintf("%s topics with %d clients each that reconnect at random, %s messages/s for %.0f s: not seen exactly once, in order",
 		thousands(z.exactTopics), z.exactClients, thousands(z.exactRate), z.exactLength.Seconds()), server: "weir", show: plainCount, exact: true}
 	m.times(1, func() error {
-		_, report, err := m.hold(m.weir(), plan{Mode: modeExact, Clients: z.exactTopics * z.exactClients, Topics: z.exactTopics,
+		_, report, err := m.hold(m.weir(), crowd.Plan{Mode: crowd.ModeExact, Clients: z.exactTopics * z.exactClients, Topics: z.exactTopics,
 			Rate: z.exactRate, Length: z.exactLength, LeavesEach: z.leavesEach, AwayMost: z.awayMost, Hold: exactSeconds}, 1)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/weirhttp/weir/bench/internal/crowd"
 	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
@@ -31,11 +32,11 @@ func (m *measurer) millionOnce(l *line) (err error) {
 	var servers []*server
 	defer func() { stopAll(servers) }()
 	ctx, dismiss := context.WithCancel(m.ctx)
-	var crowds []*company
+	var crowds []*crowd.Company
 	defer func() {
 		dismiss()
 		for _, c := range crowds {
-			c.dismiss()
+			c.Dismiss()
 		}
 	}()
 	for range z.millionShares {
@@ -56,14 +57,14 @@ func (m *measurer) millionOnce(l *line) (err error) {
 	began := time.Now()
 	for i, s := range servers {
 		clients := share(z.million, z.millionShares, i)
-		p := m.plan(s, plan{Mode: modeWake, Number: 1 + i, Clients: clients, Topics: 1})
+		p := m.plan(s, crowd.Plan{Mode: crowd.ModeWake, Number: 1 + i, Clients: clients, Topics: 1})
 		p.Limit, p.Settle = millionLimit, 0 // they have waited long enough
-		c, err := gather(ctx, p)
+		c, err := crowd.Gather(ctx, p)
 		if err != nil {
 			return err
 		}
 		crowds = append(crowds, c)
-		if err := c.awaitWaiting(clients); err != nil {
+		if err := c.AwaitWaiting(clients); err != nil {
 			return fmt.Errorf("process %d: %w", i+1, err)
 		}
 		if (i+1)%10 == 0 {
@@ -82,7 +83,7 @@ func (m *measurer) millionOnce(l *line) (err error) {
 	woken := 0
 	var slowest time.Duration
 	for i, c := range crowds {
-		report, err := c.goOn(1)
+		report, err := c.GoOn(1)
 		if err != nil {
 			return fmt.Errorf("process %d: %w", i+1, err)
 		}
@@ -143,7 +144,7 @@ func roomFor(sockets, processes int) error {
 	if err != nil {
 		return err
 	}
-	if room := (ports[1] - ports[0]) * sourceCount / 2; room < int64(each) {
+	if room := (ports[1] - ports[0]) * crowd.SourceCount / 2; room < int64(each) {
 		return fmt.Errorf("there are ports for %d connections to a process, %d are needed (net.ipv4.ip_local_port_range)", room, each)
 	}
 	if need := int64(sockets)*(kernelBytes+clientBytes+serverBytes) + int64(processes)*shareBytes; availableMemory() < need {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/child"
+	"github.com/weirhttp/weir/bench/internal/crowd"
 )
 
 // A server is a started row.
@@ -57,7 +58,7 @@ func (s *server) ready(client *http.Client) error {
 	if err != nil {
 		return err
 	}
-	if response.StatusCode != 200 || string(content) != probeContent {
+	if response.StatusCode != 200 || string(content) != crowd.Greeting {
 		return fmt.Errorf("/plaintext is answered with %s %.40q", response.Status, content)
 	}
 	if s.launch.publish == "" {

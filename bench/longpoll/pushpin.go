@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/crowd"
 )
 
 // Pushpin is a proxy: it asks an origin what to do with a request, and holds it itself when the origin answers with
@@ -111,7 +113,7 @@ func startOrigin() (*http.Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /plaintext", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
-		_, _ = w.Write([]byte(probeContent)) // Pushpin notices
+		_, _ = w.Write([]byte(crowd.Greeting)) // Pushpin notices
 	})
 	mux.HandleFunc("GET /poll/{topic}", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"github.com/weirhttp/weir/bench/internal/crowd"
 )
 
 // A point is what a server did with so many waiters.
@@ -50,7 +52,7 @@ func (m *measurer) series() error {
 }
 
 func (m *measurer) point(p *point) {
-	g, report, err := m.hold(m.row(p.server), plan{Mode: modeWake, Clients: p.waiters, Topics: 1}, m.o.sizes.wakes)
+	g, report, err := m.hold(m.row(p.server), crowd.Plan{Mode: crowd.ModeWake, Clients: p.waiters, Topics: 1}, m.o.sizes.wakes)
 	if m.ctx.Err() != nil {
 		return
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/crowd"
 )
 
 // The test program is also the server under test, and the crowd: it is started again with the arguments that weir and
@@ -17,7 +19,7 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
-		case crowdCommand:
+		case crowd.Command:
 			os.Exit(run(os.Args[1:]))
 		case "demo":
 			fmt.Println(http.ListenAndServe(os.Args[3], newStandIn(os.Getenv("STANDIN_FAULT"))))
@@ -44,7 +46,7 @@ type standInTopic struct {
 
 func newStandIn(fault string) *standIn {
 	s := &standIn{ServeMux: http.NewServeMux(), fault: fault, news: make(map[string]*standInTopic)}
-	s.HandleFunc("GET /plaintext", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, probeContent) })
+	s.HandleFunc("GET /plaintext", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, crowd.Greeting) })
 	s.HandleFunc("GET /poll/{topic}", s.poll)
 	s.HandleFunc("POST /publish/{topic}", s.publish)
 	return s

@@ -17,7 +17,7 @@ type Result struct {
 	P50       time.Duration
 	P99       time.Duration
 	P999      time.Duration // 0 unless a script of wrk's has told
-	Problems  []string // anything that makes the run worthless
+	Problems  []string      // anything that makes the run worthless
 }
 
 // Parse reads wrk's report with --latency. Its error lines are there only when something

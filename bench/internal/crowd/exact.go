@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"errors"
@@ -25,7 +25,7 @@ type auditor struct {
 	seen       [][]uint64    // ids that each client has had
 	back       [1024][]int32 // clients that come back in a millisecond, modulo its length, which AwayMost fits in
 	tick       int64         // milliseconds for which back has been looked at
-	result     exactResult
+	result     ExactResult
 	answers    int
 	gone       int // clients that are away
 }
@@ -50,7 +50,7 @@ func newAuditor(c *crowd) (*auditor, error) {
 
 // publishAll publishes for the time of the plan, while clients leave and come back, then waits until all have had
 // everything.
-func (a *auditor) publishAll() (*exactResult, error) {
+func (a *auditor) publishAll() (*ExactResult, error) {
 	// Everybody has an id to go on from before the first one leaves.
 	for topic := range a.plan.Topics {
 		a.publish(topic)

@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"errors"
@@ -32,7 +32,7 @@ const (
 // A crowd is the clients of this process and what they share. One goroutine serves them all, because clients and server
 // share the machine: what the clients take, the server lacks.
 type crowd struct {
-	plan    plan
+	plan    Plan
 	poller  *poller
 	target  syscall.SockaddrInet4
 	clients []client
@@ -45,7 +45,7 @@ const openWithin = 3 * time.Minute
 
 var greetingRequest = []byte("GET /plaintext HTTP/1.1\r\nHost: longpoll\r\n\r\n")
 
-func newCrowd(p plan) (*crowd, error) {
+func newCrowd(p Plan) (*crowd, error) {
 	target, err := parseTarget(p.Addr)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (c *crowd) open() error {
 				if k := &c.clients[i]; k.stage != greeting {
 					return fmt.Errorf("a poll is answered with %d %.60q before anything was published", r.Status, r.Content)
 				}
-				if r.Status != 200 || string(r.Content) != probeContent || r.Closing {
+				if r.Status != 200 || string(r.Content) != Greeting || r.Closing {
 					return fmt.Errorf("/plaintext is answered with %d %.40q", r.Status, r.Content)
 				}
 				greeted++
@@ -133,7 +133,7 @@ func (c *crowd) retry(i int, r response.Response) (again bool, err error) {
 }
 
 func (c *crowd) connect(i int, s stage, request []byte) error {
-	fd, err := connect(c.target, source(c.plan.Number, i), c.plan.Mode == modeWake)
+	fd, err := connect(c.target, source(c.plan.Number, i), c.plan.Mode == ModeWake)
 	if err != nil {
 		return err
 	}

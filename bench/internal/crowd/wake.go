@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"fmt"
@@ -35,7 +35,7 @@ func newWaker(c *crowd) (*waker, error) {
 }
 
 // wakes wakes all as often as told, with a pause before each so that every request has arrived.
-func (w *waker) wakes(count int) (report crowdReport, err error) {
+func (w *waker) wakes(count int) (report Report, err error) {
 	var p *probe
 	if w.plan.Probe {
 		if p, err = startProbe(w.plan.Addr); err != nil {
@@ -73,7 +73,7 @@ func (w *waker) wakes(count int) (report crowdReport, err error) {
 	return report, nil
 }
 
-func (w *waker) wake(from time.Time) (result wakeResult, err error) {
+func (w *waker) wake(from time.Time) (result WakeResult, err error) {
 	w.rounds++
 	w.left, w.answers = len(w.clients), 0
 	var (

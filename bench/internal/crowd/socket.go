@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"errors"
@@ -14,13 +14,13 @@ const connectWithin = 10e9 // nanoseconds
 // ports together must be new, and not the port. (syscall has no name for it.)
 const ipBindAddressNoPort = 24
 
-// sourceCount is how many addresses a crowd's connections come from: one has 28,000 ports, of which some wait in
+// SourceCount is how many addresses a crowd's connections come from: one has 28,000 ports, of which some wait in
 // TIME_WAIT.
-const sourceCount = 64
+const SourceCount = 64
 
 // source is the i-th address of crowd number crowd, in 127.0.0.0/8.
 func source(crowd, i int) [4]byte {
-	return [4]byte{127, byte(1 + crowd%250), byte(crowd / 250), byte(2 + i%sourceCount)}
+	return [4]byte{127, byte(1 + crowd%250), byte(crowd / 250), byte(2 + i%SourceCount)}
 }
 
 // connect opens a non-blocking socket. With reset its closing sends a reset and leaves no port in TIME_WAIT.

@@ -1,14 +1,21 @@
-package main
+// Package crowd has clients that wait for messages, in a process of their own: what the clients take, the server that is measured lacks,
+// and a process has descriptors of its own. A program that uses it calls Main when its first argument is Command.
+//
+// A server answers GET /plaintext with Greeting, GET /poll/TOPIC?timeout=SECONDS&since=ID with {"id":N,"data":"..."} when there is a message,
+// or with 204, and POST /publish/TOPIC with {"id":N,"reached":N}.
+package crowd
 
-import "time"
+import (
+	"time"
+)
 
-// crowdCommand is the hidden first argument with which the program starts itself as a crowd of clients. The second one
+// Command is the hidden first argument with which the program starts itself as a crowd of clients. The second one
 // is a plan, as JSON. On standard output it says what has happened, a report a line; on standard input it is told to
 // go on, a number of wakes a line. It ends with standard input.
-const crowdCommand = "crowd"
+const Command = "crowd"
 
-// A plan is what a crowd does.
-type plan struct {
+// A Plan is what a crowd does.
+type Plan struct {
 	Mode       string // one of the modes below
 	Addr       string // the server
 	Publish    string // where messages are published, "" for Addr
@@ -30,30 +37,30 @@ type plan struct {
 }
 
 const (
-	modeWake   = "wake"   // all wait on one topic and are woken by one message
-	modeTopics = "topics" // a waiter for each topic, messages at a fixed rate
-	modeExact  = "exact"  // clients come and go; each message must be seen once
+	ModeWake   = "wake"   // all wait on one topic and are woken by one message
+	ModeTopics = "topics" // a waiter for each topic, messages at a fixed rate
+	ModeExact  = "exact"  // clients come and go; each message must be seen once
 )
 
-// A crowdReport is a line of a crowd's output.
-type crowdReport struct {
+// A Report is a line of a crowd's output.
+type Report struct {
 	Waiting int // clients, when all do
-	Wakes   []wakeResult
+	Wakes   []WakeResult
 	Retries int // so far
-	Probe   *probeResult
-	Topics  *topicsResult
-	Exact   *exactResult
+	Probe   *ProbeResult
+	Topics  *TopicsResult
+	Exact   *ExactResult
 }
 
-// A wakeResult is about one message to all.
-type wakeResult struct {
+// A WakeResult is about one message to all.
+type WakeResult struct {
 	Last    time.Duration // from publishing until the last client has read it
 	Median  time.Duration
 	Reached int // as the server tells, -1 when it does not
 }
 
-// A probeResult is about the requests beside the waiting ones.
-type probeResult struct {
+// A ProbeResult is about the requests beside the waiting ones.
+type ProbeResult struct {
 	Quiet    time.Duration // p99 of those outside of wakes
 	Waking   time.Duration // p99 of those that were due or under way in a wake
 	InWakes  int           // how many those were
@@ -62,17 +69,17 @@ type probeResult struct {
 	First    string // error
 }
 
-// A topicsResult is about messages at a rate. Latencies count from when a message was due to be published until its
+// A TopicsResult is about messages at a rate. Latencies count from when a message was due to be published until its
 // waiter has read it.
-type topicsResult struct {
+type TopicsResult struct {
 	Sent, Received      int
 	P50, P99, P999, Max time.Duration
 	Late                time.Duration // p99 from when a message was due until it was written
 	Rate                float64       // that was reached
 }
 
-// An exactResult counts messages on their way to clients that come and go.
-type exactResult struct {
+// An ExactResult counts messages on their way to clients that come and go.
+type ExactResult struct {
 	Sent       int // messages
 	Expected   int // deliveries
 	Delivered  int

@@ -1,8 +1,9 @@
-package main
+package crowd
 
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -10,25 +11,25 @@ import (
 	"github.com/weirhttp/weir/bench/internal/response"
 )
 
-// crowdMain is the crowd's process: it opens the connections, says that they wait, and does what the plan says for each
+// Main is the crowd's process: it opens the connections, says that they wait, and does what the plan says for each
 // line on standard input.
-func crowdMain(args []string) int {
-	var p plan
+func Main(args []string) error {
+	var p Plan
 	if len(args) != 1 {
-		return exitUsage
+		return errors.New("a crowd takes a plan")
 	}
 	if err := json.Unmarshal([]byte(args[0]), &p); err != nil {
-		return exitUsage
+		return fmt.Errorf("plan: %w", err)
 	}
 	// A runner that hangs must not keep this process for ever.
-	time.AfterFunc(p.Limit, func() { os.Exit(tell(fmt.Errorf("the crowd has not ended in %v", p.Limit), exitFailed)) })
-	if err := crowdRun(p); err != nil {
-		return tell(err, exitFailed)
-	}
-	return 0
+	time.AfterFunc(p.Limit, func() {
+		fmt.Fprintf(os.Stderr, "the crowd has not ended in %v\n", p.Limit)
+		os.Exit(1)
+	})
+	return run(p)
 }
 
-func crowdRun(p plan) error {
+func run(p Plan) error {
 	c, err := newCrowd(p)
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func crowdRun(p plan) error {
 		return err
 	}
 	out := json.NewEncoder(os.Stdout)
-	if err := out.Encode(crowdReport{Waiting: len(c.clients)}); err != nil {
+	if err := out.Encode(Report{Waiting: len(c.clients)}); err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(os.Stdin)
@@ -63,29 +64,29 @@ func crowdRun(p plan) error {
 }
 
 // steps is what a line on standard input stands for. Publishers connect here.
-func (c *crowd) steps() (func(count int) (crowdReport, error), error) {
+func (c *crowd) steps() (func(count int) (Report, error), error) {
 	switch c.plan.Mode {
-	case modeWake:
+	case ModeWake:
 		w, err := newWaker(c)
 		if err != nil {
 			return nil, err
 		}
 		return w.wakes, nil
-	case modeTopics:
+	case ModeTopics:
 		t, err := newTicker(c)
 		if err != nil {
 			return nil, err
 		}
-		return func(int) (report crowdReport, err error) {
+		return func(int) (report Report, err error) {
 			report.Topics, err = t.publishAll()
 			return report, err
 		}, nil
-	case modeExact:
+	case ModeExact:
 		a, err := newAuditor(c)
 		if err != nil {
 			return nil, err
 		}
-		return func(int) (report crowdReport, err error) {
+		return func(int) (report Report, err error) {
 			report.Exact, err = a.publishAll()
 			return report, err
 		}, nil

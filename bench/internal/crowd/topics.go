@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"fmt"
@@ -59,7 +59,7 @@ func (t *ticker) due(n int) time.Time {
 }
 
 // publishAll publishes until the time is over, and waits for what is under way.
-func (t *ticker) publishAll() (*topicsResult, error) {
+func (t *ticker) publishAll() (*TopicsResult, error) {
 	if err := t.handle(0); err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func (t *ticker) publishAll() (*topicsResult, error) {
 			return nil, fmt.Errorf("message %d was published as %d, received as %d", n, id, t.seen[n])
 		}
 	}
-	return &topicsResult{
+	return &TopicsResult{
 		Sent: t.sent, Received: t.arrived, Rate: float64(t.sent) / max(lastSent.Sub(t.began), time.Millisecond).Seconds(),
 		P50: t.latencies.Quantile(0.5), P99: t.latencies.Quantile(0.99), P999: t.latencies.Quantile(0.999), Max: t.latencies.Quantile(1),
 		Late: t.late.Quantile(0.99),

@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"bytes"
@@ -10,13 +10,16 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/response"
+	"github.com/weirhttp/weir/bench/internal/verdict"
 )
+
+// Greeting is what servers answer at /plaintext.
+const Greeting = "Hello, World!"
 
 const (
 	probeEvery   = 5 * time.Millisecond // between requests: 200 a second
 	probeTimeout = 5 * time.Second      // for an answer; later is an error
 	probeNice    = -10                  // where it is allowed
-	probeContent = "Hello, World!"
 )
 
 // A probe asks for /plaintext on one connection at fixed times, whatever the server does. A latency counts from when a
@@ -130,7 +133,7 @@ func (p *probe) exchange() (err error) {
 			return err
 		case size == 0:
 			continue
-		case r.Status != 200 || size != n || !bytes.Equal(r.Content, []byte(probeContent)):
+		case r.Status != 200 || size != n || !bytes.Equal(r.Content, []byte(Greeting)):
 			return fmt.Errorf("answered with %d %.40q", r.Status, r.Content)
 		}
 		if r.Closing {
@@ -148,7 +151,7 @@ func (p *probe) disconnect() {
 }
 
 // result sorts the samples into those that a wake has met and the others.
-func (p *probe) result(wakes []span) *probeResult {
+func (p *probe) result(wakes []span) *ProbeResult {
 	var quiet, waking []time.Duration
 	for _, s := range p.samples {
 		met := slices.ContainsFunc(wakes, func(w span) bool { return s.due.Before(w.to) && s.due.Add(s.took).After(w.from) })
@@ -158,20 +161,10 @@ func (p *probe) result(wakes []span) *probeResult {
 			quiet = append(quiet, s.took)
 		}
 	}
-	result := &probeResult{Quiet: quantile(quiet, 0.99), Waking: quantile(waking, 0.99), InWakes: len(waking),
+	result := &ProbeResult{Quiet: verdict.Quantile(quiet, 0.99), Waking: verdict.Quantile(waking, 0.99), InWakes: len(waking),
 		Requests: len(p.samples), Errors: p.failed}
 	if p.first != nil {
 		result.First = p.first.Error()
 	}
 	return result
-}
-
-// quantile is the least value that the fraction q of all do not exceed, and 0 when there are none.
-func quantile[T ~int64 | ~float64](values []T, q float64) (at T) {
-	if len(values) == 0 {
-		return at
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	rank := int(q*float64(len(sorted)) + 0.999999)
-	return sorted[min(max(rank, 1), len(sorted))-1]
 }

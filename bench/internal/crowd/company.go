@@ -1,4 +1,4 @@
-package main
+package crowd
 
 import (
 	"bufio"
@@ -13,16 +13,16 @@ import (
 	"github.com/weirhttp/weir/bench/internal/child"
 )
 
-// A company is a crowd in a process of its own, which has descriptors and memory of its own.
-type company struct {
+// A Company is a crowd in a process of its own, which has descriptors and memory of its own.
+type Company struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stdout *bufio.Scanner
 	stderr child.Tail
 }
 
-// gather starts a crowd. On the main goroutine only. The crowd's process ends with ctx.
-func gather(ctx context.Context, p plan) (*company, error) {
+// Gather starts a crowd. On the main goroutine only. The crowd's process ends with ctx.
+func Gather(ctx context.Context, p Plan) (*Company, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -31,8 +31,8 @@ func gather(ctx context.Context, p plan) (*company, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &company{}
-	c.cmd = exec.CommandContext(ctx, self, crowdCommand, string(text))
+	c := &Company{}
+	c.cmd = exec.CommandContext(ctx, self, Command, string(text))
 	c.cmd.Stderr = &c.stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
@@ -47,8 +47,8 @@ func gather(ctx context.Context, p plan) (*company, error) {
 	return c, c.cmd.Start()
 }
 
-// awaitWaiting returns when every client waits.
-func (c *company) awaitWaiting(count int) error {
+// AwaitWaiting returns when every client waits.
+func (c *Company) AwaitWaiting(count int) error {
 	report, err := c.next()
 	if err == nil && report.Waiting != count {
 		err = fmt.Errorf("the crowd tells of %d clients waiting, of %d", report.Waiting, count)
@@ -56,16 +56,16 @@ func (c *company) awaitWaiting(count int) error {
 	return err
 }
 
-// goOn has the crowd do what its plan says.
-func (c *company) goOn(count int) (crowdReport, error) {
+// GoOn has the crowd do what its plan says.
+func (c *Company) GoOn(count int) (Report, error) {
 	if _, err := fmt.Fprintln(c.stdin, count); err != nil {
-		return crowdReport{}, c.failure(err)
+		return Report{}, c.failure(err)
 	}
 	return c.next()
 }
 
 // next is the crowd's next line. A crowd that has nothing to say ends by itself after its limit.
-func (c *company) next() (report crowdReport, err error) {
+func (c *Company) next() (report Report, err error) {
 	if !c.stdout.Scan() {
 		err := c.stdout.Err()
 		if err == nil {
@@ -77,7 +77,7 @@ func (c *company) next() (report crowdReport, err error) {
 }
 
 // failure prefers what the crowd says to how that is noticed.
-func (c *company) failure(err error) error {
+func (c *Company) failure(err error) error {
 	_ = c.cmd.Process.Kill() // it may hang; what it has written is kept
 	_ = c.cmd.Wait()
 	if words := c.stderr.String(); words != "" {
@@ -86,8 +86,8 @@ func (c *company) failure(err error) error {
 	return fmt.Errorf("clients: %w", err)
 }
 
-// dismiss closes all connections by ending the process.
-func (c *company) dismiss() {
+// Dismiss closes all connections by ending the process.
+func (c *Company) Dismiss() {
 	_ = c.cmd.Process.Kill()
 	_ = c.cmd.Wait() // also after failure, where it is an error of no interest
 }
