@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/weirhttp/weir/bench/internal/verdict"
-
 	"golang.org/x/sys/unix"
+
+	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
 // openNice is the priority of the thread where it may not be a real-time one.

@@ -19,15 +19,35 @@ var allCases = []benchCase{
 	{name: "raw", wrk: true, run: func(m *measurer) { m.hello(rawHello) }},
 	{name: "flask", wrk: true, run: func(m *measurer) { m.hello(flaskHello) }},
 	{name: "cost", wrk: true, run: (*measurer).cost},
+	{name: "sleeper", wrk: true, run: (*measurer).sleeper},
+	{name: "slow", run: func(m *measurer) { m.beside(slowClients) }},
+	{name: "idle", run: func(m *measurer) { m.beside(idleClients) }},
+	{name: "hold", run: (*measurer).hold},
+	{name: "stream", run: (*measurer).stream},
 }
 
 // A sizes is how long and how much; tests have others.
 type sizes struct {
+	run       time.Duration // of wrk, or beside others
 	warm      time.Duration // of wrk, before the first round
 	inProcess time.Duration // of what needs no server
+	quiet     time.Duration // before a server has clients that misbehave
+	slow      int           // clients that send an octet a second
+	idle      int           // connections
+	open      time.Duration // until they are there
+	held      int           // clients that a view lets wait
+	wakes     int           // of them, in a round
+	settle    time.Duration // before memory is looked at
+	long      int64         // octets of content
 }
 
-var fullSizes = sizes{warm: time.Second, inProcess: time.Second}
+var fullSizes = sizes{
+	warm: time.Second, inProcess: time.Second, quiet: time.Second,
+	slow: 200, idle: 2000, open: 10 * time.Second, held: 5000, wakes: 3, settle: time.Second, long: 1 << 30,
+}
+
+// fewRounds are enough for what repeats well, or takes long.
+const fewRounds = 3
 
 func caseNames() (names []string) {
 	for _, c := range allCases {

@@ -47,7 +47,7 @@ func (m *measurer) costAbove(l *verdict.Line, s *server, app string, most float6
 		if err != nil {
 			return "", err
 		}
-		r, err := m.load(s, connections[0], m.length())
+		r, err := m.load(s, connections[0], m.o.sizes.run)
 		if err != nil {
 			return "", err
 		}

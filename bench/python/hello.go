@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/weirhttp/weir/bench/internal/child"
 	"github.com/weirhttp/weir/bench/internal/interval"
 	"github.com/weirhttp/weir/bench/internal/verdict"
 )
@@ -34,6 +35,11 @@ var connections = []int{64, 256}
 func (m *measurer) hello(g greeter) {
 	servers := m.startAll(g.app)
 	defer stopAll(servers)
+	for _, s := range servers {
+		if _, err := m.load(s, connections[0], m.o.sizes.warm); err != nil && m.ctx.Err() == nil {
+			m.results.fail("%s: %s: warming up: %v", g.name, s.row.name, err)
+		}
+	}
 	for i, n := range connections {
 		some := servers
 		if i > 0 {
@@ -76,9 +82,15 @@ func (m *measurer) startAll(app string) (servers []*server) {
 	return servers
 }
 
+// stopAll ends them together.
 func stopAll(servers []*server) {
+	var processes []*child.Process
 	for _, s := range servers {
-		s.stop()
+		processes = append(processes, s.processes...)
+	}
+	child.Stop(processes...)
+	for _, s := range servers {
+		s.stop() // what else there is to clean
 	}
 }
 
@@ -93,17 +105,12 @@ func (m *measurer) compare(g greeter, connections int, servers []*server) {
 		}
 	}
 	series := make(map[string][]reading)
-	for _, s := range servers {
-		if _, err := m.load(s, connections, m.o.sizes.warm); err != nil && m.ctx.Err() == nil {
-			m.results.fail("%s: %s: warming up: %v", title, s.row.name, err)
-		}
-	}
 	for round := range m.o.rounds {
 		for _, s := range servers {
 			if m.ctx.Err() != nil {
 				return
 			}
-			r, err := m.load(s, connections, m.length())
+			r, err := m.load(s, connections, m.o.sizes.run)
 			if m.ctx.Err() != nil {
 				return
 			}
@@ -118,6 +125,10 @@ func (m *measurer) compare(g greeter, connections int, servers []*server) {
 		}
 	}
 	for _, row := range m.rows {
+		if row.missing != "" {
+			t.addMissing(row)
+			continue
+		}
 		t.add(helloCells(row, series[row.name], series[weir])...)
 	}
 	for i, b := range g.bars {
@@ -129,10 +140,7 @@ func (m *measurer) compare(g greeter, connections int, servers []*server) {
 
 // helloCells is a line of the table, nil for a row that is not in it.
 func helloCells(r row, runs, weirs []reading) []string {
-	switch {
-	case r.missing != "":
-		return []string{r.name, "MISSING", "", "", "", "", "", ""}
-	case len(runs) == 0:
+	if len(runs) == 0 {
 		return nil
 	}
 	runs, weirs = paired(runs, weirs)

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/weirhttp/weir/bench/internal/crowd"
 	"github.com/weirhttp/weir/bench/internal/machine"
 	"github.com/weirhttp/weir/bench/internal/proc"
 )
@@ -35,6 +36,12 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	proc.RaiseDescriptorLimit()
+	if len(args) > 0 && args[0] == crowd.Command {
+		if err := crowd.Main(args[1:]); err != nil {
+			return tell(err, exitFailed)
+		}
+		return 0
+	}
 	// The thread of a client must find a processor, as Go counts them, when it returns from a system call.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), 8))
 	o, err := parseOptions(args)

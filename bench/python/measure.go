@@ -82,7 +82,7 @@ func (m *measurer) loadOnce(s *server, connections int, length time.Duration, mo
 		return r, err
 	}
 	args := append([]string{"-t2", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%.0fs", length.Seconds()), "--latency"}, more...)
-	result, err := wrk.Run(m.ctx, m.o.wrk, append(args, "http://"+s.addr+"/")...)
+	result, err := wrk.Run(m.ctx, m.o.wrk, append(args, "http://"+s.addr+plaintext)...)
 	if err != nil {
 		return r, err
 	}
@@ -103,6 +103,3 @@ func (m *measurer) loadOnce(s *server, connections int, length time.Duration, mo
 	r = reading{result.PerSecond, result.P50, result.P99, result.P999, each(taken.all()), each(taken.workers), result.Problems}
 	return r, s.verify()
 }
-
-// length is that of a run.
-func (m *measurer) length() time.Duration { return time.Duration(m.o.seconds) * time.Second }

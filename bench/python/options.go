@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weirhttp/weir/bench/internal/document"
 )
@@ -24,7 +25,6 @@ type options struct {
 	cases    []benchCase
 	only     []string // servers, none for all
 	rounds   int
-	seconds  int // of a run
 	sizes    sizes
 	markdown bool
 	into     string // a document, "" for none
@@ -40,7 +40,7 @@ func parseOptions(args []string) (*options, error) {
 	list := fs.String("cases", "", strings.Join(caseNames(), ", ")+", separated by commas (default: all)")
 	only := fs.String("only", "", "servers, separated by commas (default: all)")
 	fs.IntVar(&o.rounds, "rounds", 5, "rounds of a case, from 1 to 50")
-	fs.IntVar(&o.seconds, "seconds", 3, "length of a run, from 1 to 30")
+	seconds := fs.Int("seconds", 3, "length of a run, from 1 to 30")
 	fs.BoolVar(&o.markdown, "markdown", false, "print the tables as markdown")
 	fs.StringVar(&o.into, "into", "", "put the tables, as markdown, into this document as well")
 	if err := fs.Parse(args); err != nil {
@@ -52,10 +52,10 @@ func parseOptions(args []string) (*options, error) {
 	if o.rounds < 1 || o.rounds > 50 {
 		return nil, errors.New("--rounds must be from 1 to 50")
 	}
-	if o.seconds < 1 || o.seconds > 30 {
+	if *seconds < 1 || *seconds > 30 {
 		return nil, errors.New("--seconds must be from 1 to 30")
 	}
-	o.only = fields(*only)
+	o.only, o.sizes.run = fields(*only), time.Duration(*seconds)*time.Second
 	var err error
 	if o.cases, err = chooseCases(*list); err != nil {
 		return nil, err

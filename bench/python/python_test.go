@@ -13,7 +13,8 @@ import (
 )
 
 // small is little enough for a test.
-var small = sizes{warm: 50 * time.Millisecond, inProcess: time.Millisecond}
+var small = sizes{run: 200 * time.Millisecond, warm: 50 * time.Millisecond, inProcess: time.Millisecond, quiet: 50 * time.Millisecond, slow: 5, idle: 10, open: 500 * time.Millisecond,
+	held: 20, wakes: 2, settle: 20 * time.Millisecond, long: 2 << 20}
 
 func TestHello(t *testing.T) {
 	o := smallOptions(t, "raw,cost")
@@ -72,6 +73,112 @@ func TestFaults(t *testing.T) {
 				t.Errorf("failures of cost: %q", got)
 			}
 		})
+	}
+}
+
+func TestOtherCases(t *testing.T) {
+	o := smallOptions(t, "sleeper,slow,idle,hold,stream", "--rounds", "1")
+	r := measureAll(t.Context(), o, standInRows(o))
+	if len(r.failures) > 0 || len(r.lines) != 3+1+1+2+6 || len(r.tables) != 4 {
+		t.Fatalf("failures %q, %d lines, %d tables", r.failures, len(r.lines), len(r.tables))
+	}
+	for _, l := range r.lines {
+		if l.Runs != 1 || l.Measured == "" || len(l.Failures) > 0 {
+			t.Errorf("%+v", l)
+		}
+	}
+	if l := r.lines[0]; l.Measured != "4.00 ms" || l.Verdict != verdict.Met {
+		t.Errorf("%+v", l)
+	}
+	for _, f := range r.tables {
+		for _, line := range f.lines {
+			if len(line) != len(f.heads) {
+				t.Errorf("%s: %d cells, %d heads: %q", f.title, len(line), len(f.heads), line)
+			}
+		}
+	}
+	for i, want := range []int{3, 3, 3, 1} {
+		if got := len(r.tables[i].lines); got != want {
+			t.Errorf("%s: %d lines", r.tables[i].title, got)
+		}
+	}
+	for i, left := range map[int]string{1: "5", 2: "10"} {
+		if line := r.tables[i].lines[1]; line[5] != left || line[6] != "" {
+			t.Errorf("%q", line)
+		}
+	}
+	if line := r.tables[3].lines[0]; line[5] != "2" {
+		t.Errorf("%q", line)
+	}
+}
+
+// TestOtherFaults: a run with an error is told where weir's figure would be.
+func TestOtherFaults(t *testing.T) {
+	for _, c := range []struct{ fault, cases, failure string }{
+		{"sleep", "sleeper", "/sleep: status 500"},
+		{"die", "slow", "last words"},
+		{"hold", "hold", "not held: status 501"},
+		{"up", "stream", "an upload of 2097152 octets is answered with 200 OK \"2097151\""},
+		{"down", "stream", "a download of 2097152 octets is answered with 200 OK and 2097151 octets"},
+	} {
+		t.Run(c.fault, func(t *testing.T) {
+			t.Setenv("STANDIN_FAULT", c.fault)
+			o := smallOptions(t, c.cases, "--rounds", "1")
+			r := measureAll(t.Context(), o, standInRows(o)[:1])
+			told := false
+			for _, l := range r.lines {
+				if strings.Contains(oneLine(l.Failures), c.failure) {
+					told = l.Measured == "" && l.Runs == 0
+				}
+			}
+			if !told || !r.failed() {
+				t.Errorf("%+v, failures %q", r.lines, r.failures)
+			}
+		})
+	}
+}
+
+// TestStopsAnswering: a peer that answers nobody is told, and that is no failure.
+func TestStopsAnswering(t *testing.T) {
+	t.Setenv("STANDIN_FAULT", "hang")
+	o := smallOptions(t, "idle", "--rounds", "1")
+	r := measureAll(t.Context(), o, standInRows(o)[1:2])
+	if line := r.tables[0].lines[0]; line[5] != "0" || line[6] != "stops answering" || r.failed() {
+		t.Errorf("%q, failures %q", line, r.failures)
+	}
+}
+
+func TestJudgeDisturbances(t *testing.T) {
+	lines := []*verdict.Line{{}, {}, {}}
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	judgeDisturbances(lines, []disturbance{
+		{reading{perSecond: 100, cpu: 10, p999: ms(2)}, reading{perSecond: 80, cpu: 14, p999: ms(5)}, 20},
+		{reading{perSecond: 110, cpu: 11, p999: ms(3)}, reading{perSecond: 90, cpu: 15, p999: ms(9)}, 20},
+		{reading{perSecond: 120, cpu: 12, p999: ms(4)}, reading{perSecond: 70, cpu: 16, p999: ms(4)}, 20},
+	})
+	for i, want := range []verdict.Line{
+		{Measured: "5.00 ms", Detail: "worst of 3: 9.00 ms, undisturbed 3.00 ms", Verdict: "met, worst not"},
+		{Measured: "73 %", Detail: "80/s of 110/s", Verdict: verdict.NotMet},
+		{Measured: "1.36", Detail: "15.00 us, undisturbed 11.00 us", Verdict: verdict.NotMet},
+	} {
+		if l := lines[i]; l.Measured != want.Measured || l.Detail != want.Detail || l.Verdict != want.Verdict {
+			t.Errorf("%+v, want %+v", *l, want)
+		}
+	}
+}
+
+func TestStopped(t *testing.T) {
+	for _, c := range []struct {
+		b    besides
+		want bool
+	}{
+		{besides{p50: time.Millisecond, p99: 2 * time.Second, requests: 100, errors: 1}, false},
+		{besides{p50: 800 * time.Millisecond, requests: 100, errors: 1}, true},
+		{besides{p50: time.Millisecond, requests: 100, errors: 60}, true},
+	} {
+		if got := c.b.stopped(); got != c.want {
+			t.Errorf("%+v: %v", c.b, got)
+		}
 	}
 }
 

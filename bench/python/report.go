@@ -39,12 +39,26 @@ func (f *figures) add(cells ...string) {
 	}
 }
 
+// addMissing is for a server that cannot run.
+func (f *figures) addMissing(r row) {
+	cells := make([]string, len(f.heads))
+	cells[0], cells[1] = r.name, "MISSING"
+	f.add(cells...)
+}
+
 func (r *results) remark(format string, args ...any) {
 	r.remarks = append(r.remarks, fmt.Sprintf(format, args...))
 }
 
 func (r *results) fail(format string, args ...any) {
 	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+// keepFailures is for a line that is about a peer, and in no table.
+func (r *results) keepFailures(l *verdict.Line) {
+	for _, f := range l.Failures {
+		r.fail("%s: %s", l.Title, f)
+	}
 }
 
 func (r *results) failed() bool {

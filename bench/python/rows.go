@@ -20,6 +20,8 @@ const (
 	uwsgiRouter     = "uwsgi http router"
 	uwsgiSocket     = "uwsgi http-socket"
 	nginxUwsgi      = "nginx + uwsgi"
+	tornadoWSGI     = "tornado WSGIContainer"
+	geventWSGI      = "gevent.pywsgi"
 )
 
 // workers is how many processes call the application, in every server that can have several.
@@ -87,8 +89,8 @@ func (o *options) rows(ctx context.Context) []row {
 		module("waitress", "waitress", "python3-waitress", func(app, addr string) []string {
 			return []string{"-m", "waitress", "--threads", "4", "--listen", addr, app + ":app"}
 		}),
-		script("tornado WSGIContainer", "tornado"),
-		script("gevent.pywsgi", "gevent"),
+		script(tornadoWSGI, "tornado"),
+		script(geventWSGI, "gevent"),
 	}
 }
 

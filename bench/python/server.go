@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,11 +9,15 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/child"
+	"github.com/weirhttp/weir/bench/internal/crowd"
 	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
-// greeting is what every application answers at /.
-const greeting = "Hello, World!"
+// Every application answers at plaintext with greeting.
+const (
+	plaintext = "/plaintext"
+	greeting  = crowd.Greeting
+)
 
 // A server is a started row.
 type server struct {
@@ -24,7 +29,10 @@ type server struct {
 }
 
 // start starts the row with an application, and waits until it answers as it should. On the main goroutine only.
-func (m *measurer) start(r row, app string) (*server, error) {
+func (m *measurer) start(r row, app string) (*server, error) { return m.startWith(r, app) }
+
+// startWith has more arguments for the process that listens.
+func (m *measurer) startWith(r row, app string, more ...string) (*server, error) {
 	port, addr, err := ports.Free()
 	if err != nil {
 		return nil, err
@@ -34,7 +42,10 @@ func (m *measurer) start(r row, app string) (*server, error) {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	s := &server{row: r, port: port, addr: addr, clean: l.clean}
-	for _, command := range l.commands {
+	for i, command := range l.commands {
+		if i == len(l.commands)-1 {
+			command = append(command, more...)
+		}
 		p, err := child.Start(r.name, command, []string{"PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=" + m.o.apps()})
 		if err != nil {
 			s.stop()
@@ -53,9 +64,9 @@ func (m *measurer) start(r row, app string) (*server, error) {
 
 // verify wants the greeting.
 func (s *server) verify() error {
-	content, err := s.get("/")
+	content, err := s.get(plaintext)
 	if err == nil && string(content) != greeting {
-		err = fmt.Errorf("/ is answered with %.60q", content)
+		err = fmt.Errorf("%s is answered with %.60q", plaintext, content)
 	}
 	return err
 }
@@ -121,6 +132,19 @@ func (s *server) cpu() (u usage, err error) {
 	return u, nil
 }
 
+// resident is the memory of all processes, and that of the first one's own.
+func (s *server) resident() (all, first int64, err error) {
+	for _, p := range s.processes {
+		bytes, err := p.Resident()
+		if err != nil {
+			return 0, 0, err
+		}
+		all += bytes
+	}
+	first, err = proc.ResidentBytes(s.processes[0].Pid())
+	return all, first, err
+}
+
 // stop may be called twice.
 func (s *server) stop() {
 	child.Stop(s.processes...)
@@ -131,3 +155,13 @@ func (s *server) stop() {
 
 // ports are those of the servers. They begin elsewhere in another process.
 var ports = child.NewPorts(23000 + os.Getpid()%250*4)
+
+// pause sleeps unless the runner is told to stop.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -5,16 +5,33 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/weirhttp/weir/bench/internal/crowd"
 )
 
 // The test program is also weir, wrk and Python: it is started again with the arguments that these get.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
+		case crowd.Command:
+			os.Exit(run(os.Args[1:]))
 		case "run":
+			worker := exec.Command("sleep", "60")
+			worker.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+			runtime.LockOSThread() // with whose end it would end
+			if err := worker.Start(); err != nil {
+				fmt.Println(err)
+				os.Exit(exitFailed)
+			}
 			addr := os.Args[slices.Index(os.Args, "-b")+1]
 			fmt.Println(http.ListenAndServe(addr, newStandIn(os.Getenv("STANDIN_FAULT"))))
 			os.Exit(exitFailed)
@@ -49,13 +66,25 @@ func standInWrk(url string) int {
 	return 0
 }
 
-// newStandIn answers as the applications do, and has a fault when it is told to: "wrong" and "die" after some requests.
+// newStandIn answers as the applications do, and has a fault when it is told to: "wrong" and "die" after some requests; "sleep", "up" and
+// "down" with something else there; "hold" where nobody is held; "hang" where nothing is answered any more when there are idle clients.
 func newStandIn(fault string) http.Handler {
-	count := 0
+	var (
+		mu      sync.Mutex // guards what follows
+		count   int
+		arrived = make(chan struct{})
+		waiting int
+		message string
+		id      int
+	)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /plaintext", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
 		count++
 		switch {
+		case fault == "hang" && r.Host == "idle":
+			time.Sleep(time.Hour)
 		case fault == "wrong" && count > 10:
 			fmt.Fprint(w, "Hello, Wrong!")
 		case fault == "die" && count > 10:
@@ -64,6 +93,55 @@ func newStandIn(fault string) http.Handler {
 		default:
 			fmt.Fprint(w, greeting)
 		}
+	})
+	mux.HandleFunc("GET /sleep", func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(5 * time.Millisecond)
+		if fault == "sleep" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		fmt.Fprint(w, greeting)
+	})
+	mux.HandleFunc("POST /up", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		if fault == "up" {
+			n--
+		}
+		fmt.Fprint(w, n)
+	})
+	mux.HandleFunc("GET /down", func(w http.ResponseWriter, r *http.Request) {
+		n, _ := strconv.ParseInt(r.URL.RawQuery, 10, 64)
+		if fault == "down" {
+			n--
+		}
+		w.Header().Set("Content-Length", fmt.Sprint(n))
+		_, _ = io.CopyN(w, zeros{}, n)
+	})
+	mux.HandleFunc("GET /poll/{topic}", func(w http.ResponseWriter, r *http.Request) {
+		if fault == "hold" {
+			w.WriteHeader(http.StatusNotImplemented)
+			return
+		}
+		if r.PathValue("topic") == "probe" {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		mu.Lock()
+		mine := arrived
+		waiting++
+		mu.Unlock()
+		<-mine
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(w, `{"id":%d,"data":%q}`, id, message)
+	})
+	mux.HandleFunc("POST /publish/{topic}", func(w http.ResponseWriter, r *http.Request) {
+		content, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		id, message = id+1, string(content)
+		fmt.Fprintf(w, `{"id":%d,"reached":%d}`, id, waiting)
+		close(arrived)
+		arrived, waiting = make(chan struct{}), 0
 	})
 	return mux
 }

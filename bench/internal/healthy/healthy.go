@@ -83,14 +83,18 @@ func (h *Client) run() {
 	h.ready <- nil
 	due, sent := time.Now(), false
 	for {
+		quit := false
 		select {
 		case <-h.quit:
-			return
+			quit = true
 		default:
 		}
-		if !h.sending.Load() {
+		if quit || !h.sending.Load() {
 			if sent && h.attacked.Load() {
 				h.recordDue(due)
+			}
+			if quit {
+				return
 			}
 			sent = false
 			time.Sleep(every)

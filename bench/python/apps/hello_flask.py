@@ -5,6 +5,6 @@ from flask import Flask
 app = Flask(__name__)
 
 
-@app.route("/")
+@app.route("/plaintext")
 def hello():
     return "Hello, World!"

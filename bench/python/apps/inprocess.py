@@ -12,15 +12,15 @@ import time
 ENVIRON = {
     "REQUEST_METHOD": "GET",
     "SCRIPT_NAME": "",
-    "PATH_INFO": "/",
+    "PATH_INFO": "/plaintext",
     "QUERY_STRING": "",
     "SERVER_NAME": "127.0.0.1",
     "SERVER_PORT": "26000",
     "SERVER_PROTOCOL": "HTTP/1.1",
     "REMOTE_ADDR": "127.0.0.1",
     "REMOTE_PORT": "41234",
-    "REQUEST_URI": "/",
-    "RAW_URI": "/",
+    "REQUEST_URI": "/plaintext",
+    "RAW_URI": "/plaintext",
     "HTTP_HOST": "127.0.0.1:26000",
 }
 CONSTANT = {
