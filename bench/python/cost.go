@@ -15,7 +15,7 @@ import (
 // cost compares weir's CPU a request with what it takes in a process that serves nobody: to decode an environ, call the application,
 // and encode what it answers.
 func (m *measurer) cost() {
-	weir, found := m.weir()
+	r, found := m.row(weir)
 	if !found {
 		return
 	}
@@ -24,7 +24,7 @@ func (m *measurer) cost() {
 		most    float64 // us
 	}{{rawHello, 7.5}, {flaskHello, 14}} {
 		l := m.line(c.greeter.name+", 64 connections: CPU a request above decoding, application and encoding", fmt.Sprintf("at most %g us", c.most))
-		s, err := m.start(weir, c.greeter.app)
+		s, err := m.start(r, c.greeter.app)
 		if err == nil {
 			_, err = m.load(s, connections[0], m.o.sizes.warm)
 		}

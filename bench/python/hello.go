@@ -28,7 +28,7 @@ var (
 	flaskHello = greeter{"Flask hello", "hello_flask", []bar{{gunicornSync, 2.6}, {uwsgiSocket, 1.4}, {nginxUwsgi, 1.5}}}
 )
 
-// connections are those of wrk. Rows that no bar is about are measured with the first number only.
+// connections are those of wrk. Rows that no bar is about are measured with the first number only, and the others in few rounds with the second.
 var connections = []int{64, 256}
 
 // hello compares requests/s and CPU a request.
@@ -41,16 +41,16 @@ func (m *measurer) hello(g greeter) {
 		}
 	}
 	for i, n := range connections {
-		some := servers
+		some, rounds := servers, m.o.rounds
 		if i > 0 {
-			some = nil
+			some, rounds = nil, min(rounds, fewRounds)
 			for _, s := range servers {
 				if s.row.name == weir || g.isBar(s.row.name) {
 					some = append(some, s)
 				}
 			}
 		}
-		m.compare(g, n, some)
+		m.compare(g, n, rounds, some)
 	}
 }
 
@@ -95,17 +95,16 @@ func stopAll(servers []*server) {
 }
 
 // compare has the servers take turns.
-func (m *measurer) compare(g greeter, connections int, servers []*server) {
+func (m *measurer) compare(g greeter, connections, rounds int, servers []*server) {
 	title := fmt.Sprintf("%s, %d connections", g.name, connections)
 	t := m.results.table(title, "server", "requests/s", "p50", "p99", "CPU us a request", "of these the workers", "weir's requests/s", "rounds")
-	lines := make([]*verdict.Line, len(g.bars))
-	if _, found := m.weir(); found {
-		for i, b := range g.bars {
-			lines[i] = m.line(fmt.Sprintf("%s: requests/s of weir", title), fmt.Sprintf("at least %g x %s", b.times, b.peer))
-		}
+	bars := m.judged(g)
+	lines := make([]*verdict.Line, len(bars))
+	for i, b := range bars {
+		lines[i] = m.line(fmt.Sprintf("%s: requests/s of weir", title), fmt.Sprintf("at least %g x %s", b.times, b.peer))
 	}
 	series := make(map[string][]reading)
-	for round := range m.o.rounds {
+	for round := range rounds {
 		for _, s := range servers {
 			if m.ctx.Err() != nil {
 				return
@@ -120,7 +119,7 @@ func (m *measurer) compare(g greeter, connections int, servers []*server) {
 			} else if len(r.problems) > 0 {
 				m.results.remark("%s: round %d: %s: %s", title, round+1, s.row.name, strings.Join(r.problems, "; "))
 			}
-			fmt.Fprintf(os.Stderr, "  %s, round %d of %d: %s: %.0f/s, %.2f us, p99 %v\n", title, round+1, m.o.rounds, s.row.name, r.perSecond, r.cpu, r.p99)
+			fmt.Fprintf(os.Stderr, "  %s, round %d of %d: %s: %.0f/s, %.2f us, p99 %v\n", title, round+1, rounds, s.row.name, r.perSecond, r.cpu, r.p99)
 			series[s.row.name] = append(series[s.row.name], r)
 		}
 	}
@@ -131,11 +130,22 @@ func (m *measurer) compare(g greeter, connections int, servers []*server) {
 		}
 		t.add(helloCells(row, series[row.name], series[weir])...)
 	}
-	for i, b := range g.bars {
-		if lines[i] != nil {
-			judgeTimes(lines[i], b.times, series[weir], series[b.peer])
+	for i, b := range bars {
+		judgeTimes(lines[i], b.times, series[weir], series[b.peer])
+	}
+}
+
+// judged are the bars about servers that --only does not leave out. A peer that is missing is there.
+func (m *measurer) judged(g greeter) (bars []bar) {
+	if _, found := m.row(weir); !found {
+		return nil
+	}
+	for _, b := range g.bars {
+		if _, found := m.row(b.peer); found {
+			bars = append(bars, b)
 		}
 	}
+	return bars
 }
 
 // helloCells is a line of the table, nil for a row that is not in it.
@@ -180,7 +190,7 @@ func paired(a, b []reading) (goodA, goodB []reading) {
 // judgeTimes completes the line by the ratio of the medians.
 func judgeTimes(l *verdict.Line, times float64, weirs, peers []reading) {
 	if len(peers) == 0 {
-		l.Note("the peer is missing")
+		l.Detail = "the peer has no figures"
 		return
 	}
 	weirs, peers = paired(weirs, peers)

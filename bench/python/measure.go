@@ -46,10 +46,10 @@ func (m *measurer) line(title, bar string) *verdict.Line {
 	return l
 }
 
-// weir is the row that bars hold for; none when --only leaves it out.
-func (m *measurer) weir() (r row, found bool) {
+// row is the one of a name; none when --only leaves it out.
+func (m *measurer) row(name string) (r row, found bool) {
 	for _, r := range m.rows {
-		if r.name == weir {
+		if r.name == name {
 			return r, true
 		}
 	}

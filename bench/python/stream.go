@@ -36,7 +36,7 @@ var transfers = []transfer{
 
 // stream moves long content through weir to an application that streams, and looks at the most memory that its processes have had.
 func (m *measurer) stream() {
-	r, found := m.weir()
+	r, found := m.row(weir)
 	if !found {
 		return
 	}
