@@ -37,13 +37,13 @@ type sizes struct {
 	open      time.Duration // until they are there
 	held      int           // clients that a view lets wait
 	wakes     int           // of them, in a round
-	settle    time.Duration // before memory is looked at
+	settle    time.Duration // until the view has been called for all of them
 	long      int64         // octets of content
 }
 
 var fullSizes = sizes{
 	warm: time.Second, inProcess: time.Second, quiet: time.Second,
-	slow: 200, idle: 2000, open: 10 * time.Second, held: 5000, wakes: 3, settle: time.Second, long: 1 << 30,
+	slow: 200, idle: 2000, open: 10 * time.Second, held: 5000, wakes: 3, settle: 2 * time.Second, long: 1 << 30,
 }
 
 // fewRounds are enough for what repeats well, or takes long.
