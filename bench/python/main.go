@@ -29,9 +29,6 @@ const (
 	exitUsage  = 2
 )
 
-// The main goroutine starts every process, and the kernel ends them with the thread that started them.
-func init() { runtime.LockOSThread() }
-
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -21,6 +22,9 @@ type measurer struct {
 }
 
 func measureAll(ctx context.Context, o *options, rows []row) *results {
+	// The kernel ends a server with the thread that started it, and the thread of a healthy client ends.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	m := &measurer{ctx: ctx, o: o, rows: rows, results: &results{}}
 	for _, r := range rows {
 		if r.missing != "" {
