@@ -10,7 +10,8 @@ import (
 //
 // A request that comes while nothing goes on is sent at once. Others wait in the queue: until the loop has seen to all its clients that were
 // ready, when they are shared out among the workers that are idle, or until the replies of a worker come, which takes as many
-// as its window then. Either way a worker is woken once for all of them. The window is as many requests as take it half a millisecond. Workers
+// as its window then. Either way a worker is woken once for all of them. The window is as many requests as take it half a millisecond; a worker may
+// have two of them, one to work at while the replies to the other leave and the next comes, or it would have nothing to do in between. Workers
 // that make several calls at a time get a request at once while they have room for another call.
 // While no call takes long, requests go to a worker several in a packet (load.go).
 // Requests that a worker has not read when it turns out to be busy with one are taken back (takeback.go).
@@ -56,7 +57,11 @@ func (w *worker) room() int {
 		}
 		return 1
 	}
-	return max(capacity, w.window()) - w.requests.count
+	most := w.window()
+	if most > 1 { // a slow call is not to have anything behind it
+		most *= 2
+	}
+	return max(capacity, most) - w.requests.count
 }
 
 // submit has a worker see to r. It waits for nobody: it is called on loops.

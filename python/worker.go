@@ -80,7 +80,7 @@ func (s *Supervisor) start(slot int) (*worker, error) {
 		supervisor: s, slot: slot,
 		ready:  make(chan error, 1),
 		retire: make(chan struct{}, 1), drained: make(chan struct{}), exited: make(chan struct{}),
-		requests: newTable(max(s.capacity(), maxWindow)),
+		requests: newTable(max(s.capacity(), 2*maxWindow)),
 		average:  int64(batchTime) / 2,
 		most:     s.lifetime(),
 	}

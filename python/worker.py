@@ -57,6 +57,7 @@ RANGE = struct.Struct("<QQ")
 PACKET = 128 << 10
 PIECE = 64 << 10  # of content in one frame, at most
 WINDOW = 256 << 10  # of request content that was asked for and not been read
+FLUSH_AT = 8  # so many frames leave before another packet is read
 
 
 def frame(kind, number, payload=b"", flags=0):
@@ -1207,7 +1208,7 @@ class Worker:
         flush, append, take, put, delay = self.flush, self.queue_frame, slot.pop, slot.append, self.delay
         environ_at, dontwait = REQUEST_FRAME.size, socket.MSG_DONTWAIT
         ticker, engine = self.ticker, self.engine
-        blocks, streams, marks = engine.blocks, self.streams, self.marks
+        blocks, streams, marks, frames = engine.blocks, self.streams, self.marks, self.outbox.frames
         calls, me = CALLS, caller()
         due = monotonic() + delay
         if due > self.state_due:
@@ -1219,6 +1220,8 @@ class Worker:
                 except IndexError:
                     continue
             else:
+                if len(frames) >= FLUSH_AT:
+                    flush()  # the supervisor makes something of these while there is more to do
                 try:
                     n = recv_into(buffer, 0, dontwait)
                 except BlockingIOError:

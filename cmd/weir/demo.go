@@ -23,9 +23,9 @@ func (d *demoCommand) Run() error {
 	topics := hub.New(hub.Options{})
 	application := newDemo(topics).answer
 	if !d.TestRoutes {
-		return d.serve("the demo", application, topics)
+		return d.serve("the demo", application, loopsAlone, topics)
 	}
-	err := d.serve("the demo", testRoutes(application, topics), topics)
+	err := d.serve("the demo", testRoutes(application, topics), loopsAlone, topics)
 	fmt.Printf("weir made %d calls\n", testCalls.Load())
 	return err
 }

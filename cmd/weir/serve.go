@@ -23,7 +23,7 @@ import (
 // serveFlags are what all commands that serve have in common.
 type serveFlags struct {
 	Bind            []string      `short:"b" default:"127.0.0.1:8000" placeholder:"ADDR" sep:"none" help:"Address to listen at: HOST:PORT, [::]:PORT, unix:PATH or fd://N. Repeatable (default: ${default})."`
-	Loops           int           `placeholder:"N" help:"Number of event loops (default: the number of CPUs that may be used)."`
+	Loops           int           `placeholder:"N" help:"Number of event loops (default: the number of CPUs that may be used; a fourth of it for run)."`
 	Accept          string        `enum:"reuseport,distribute" default:"${accept}" help:"How loops come by connections: reuseport or distribute."`
 	Backlog         int           `placeholder:"N" help:"Length of the queue of connections that are not accepted yet (default: the system's maximum)."`
 	AcceptAtOnce    bool          `help:"Accept connections before their clients have sent something."`
@@ -39,9 +39,12 @@ type serveFlags struct {
 	limitFlags
 }
 
-// serve serves application until a signal ends it. Then the ones that wait are closed first, or the end would wait for
-// what they hold.
-func (f *serveFlags) serve(what string, application app.Application, holders ...io.Closer) error {
+// loopsAlone is how many loops there are where the application runs on them.
+func loopsAlone(cpus int) int { return cpus }
+
+// serve serves application until a signal ends it, on so many loops for a number of CPUs as the function says. At the end the ones that wait
+// are closed first, or the end would wait for what they hold.
+func (f *serveFlags) serve(what string, application app.Application, loops func(cpus int) int, holders ...io.Closer) error {
 	config, err := f.config()
 	if err != nil {
 		return err
@@ -57,7 +60,7 @@ func (f *serveFlags) serve(what string, application app.Application, holders ...
 	}
 	setGC()
 	cpus := setMaxProcs()
-	config.Loops = cmp.Or(config.Loops, cpus)
+	config.Loops = cmp.Or(config.Loops, loops(cpus))
 	if !config.Inline {
 		config.SpareProcs = spareProcs(cpus)
 	}
@@ -86,7 +89,11 @@ func (f *serveFlags) serve(what string, application app.Application, holders ...
 		}
 	})
 	slog.Info("RLIMIT_NOFILE is raised to its hard limit", "connections", s.MaxConnections())
-	fmt.Printf("weir serves %s at %s with %d loops, pid %d\n", what, strings.Join(urls, " and "), s.Loops(), os.Getpid())
+	plural := "s"
+	if s.Loops() == 1 {
+		plural = ""
+	}
+	fmt.Printf("weir serves %s at %s with %d loop%s, pid %d\n", what, strings.Join(urls, " and "), s.Loops(), plural, os.Getpid())
 	return s.Serve(ctx)
 }
 
