@@ -34,6 +34,9 @@ var allCases = []benchCase{
 	{name: "idle", title: "idle keep-alive connections which have each made a request", idle: true},
 }
 
+// routeName is the key of the registry's routes that the case needs.
+func (c benchCase) routeName() string { return "plaintext" }
+
 func caseNames() []string {
 	names := make([]string, len(allCases))
 	for i, c := range allCases {

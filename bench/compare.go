@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/interval"
+	"github.com/weirhttp/weir/bench/internal/registry"
 )
 
 // compareCommand is the first argument with which two builds of weir are
@@ -85,6 +86,13 @@ func parseCompare(args []string) (opts *options, pair [2]server, err error) {
 	if fs.NArg() != 2 {
 		return nil, pair, fmt.Errorf("compare: want flags, then two paths, not %q", fs.Args())
 	}
+	if opts.dir, err = findModule(); err != nil {
+		return nil, pair, err
+	}
+	entries, err := chooseEntries(opts.dir, "", subject)
+	if err != nil {
+		return nil, pair, err
+	}
 	for i, name := range []string{"A", "B"} {
 		path, err := filepath.Abs(fs.Arg(i))
 		if err != nil {
@@ -93,7 +101,8 @@ func parseCompare(args []string) (opts *options, pair [2]server, err error) {
 		if _, err := os.Stat(path); err != nil {
 			return nil, pair, err
 		}
-		pair[i] = server{Name: name, Family: "weir", Binary: path, Version: versionOf(path, ""), Args: strings.Fields([]string{argsA, argsB}[i])}
+		pair[i] = serverOf(registry.Prepared{Entry: entries[0], Binary: path, VersionText: entries[0].VersionOf(context.Background(), path)})
+		pair[i].Name, pair[i].Args = name, strings.Fields([]string{argsA, argsB}[i])
 	}
 	if opts.cases, err = chooseCases(cases); err != nil {
 		return nil, pair, err

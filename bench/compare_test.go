@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/registry"
 )
 
 func TestCompareOptions(t *testing.T) {
@@ -16,11 +18,11 @@ func TestCompareOptions(t *testing.T) {
 	if opts.rounds != 11 || opts.wrk != "" || len(opts.cases) != 2 || opts.cases[0].name != "plaintext-64" || opts.cases[1].name != "pipelined" {
 		t.Errorf("got %+v", opts)
 	}
-	if pair[0].Name != "A" || pair[1].Name != "B" || !strings.HasSuffix(pair[1].Binary, "/cases.go") {
+	if pair[0].Name != "A" || pair[1].Name != "B" || !strings.HasSuffix(pair[1].binary, "/cases.go") {
 		t.Errorf("got %+v", pair)
 	}
-	want := []string{pair[0].Binary, "demo", "--bind", "ADDR", "--loops", "1"}
-	if got := pair[0].command(opts.cases[0], "ADDR"); !slices.Equal(got, want) {
+	want := []string{pair[0].binary, "demo", "--bind", "127.0.0.1:8000", "--loops", "1"}
+	if got := pair[0].command(opts.cases[0], registry.Values{Port: 8000}); !slices.Equal(got, want) {
 		t.Errorf("A is run as %q", got)
 	}
 }

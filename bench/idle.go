@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/child"
-	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
 const (
@@ -31,7 +30,7 @@ func idleGrowth(ctx context.Context, p *process, count int) (before, after int64
 	if err := pause(ctx, settle); err != nil {
 		return 0, 0, err
 	}
-	if before, err = proc.ResidentBytes(p.cmd.Process.Pid); err != nil {
+	if before, err = p.resident(); err != nil {
 		return 0, 0, err
 	}
 
@@ -46,7 +45,7 @@ func idleGrowth(ctx context.Context, p *process, count int) (before, after int64
 	if err := pause(ctx, settle); err != nil {
 		return 0, 0, err
 	}
-	if after, err = proc.ResidentBytes(p.cmd.Process.Pid); err != nil {
+	if after, err = p.resident(); err != nil {
 		return 0, 0, err
 	}
 	// A server that has closed some holds less than it should.

@@ -65,7 +65,7 @@ func main() {
 // run builds, measures and reports. The report is printed also when some runs
 // failed, or a signal came: then with what there is.
 func run(ctx context.Context, opts *options) error {
-	servers, err := opts.buildServers(ctx)
+	servers, left, err := opts.buildServers(ctx)
 	if err != nil {
 		return err
 	}
@@ -75,6 +75,7 @@ func run(ctx context.Context, opts *options) error {
 		Rounds:    opts.rounds,
 		Duration:  opts.duration.String(),
 		Servers:   servers,
+		Missing:   left,
 		cases:     opts.cases,
 	}
 	fmt.Fprintf(os.Stderr, "%d cases, %d servers, load by %s: about %v\n",

@@ -7,8 +7,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
 // A runRecord is one run of one server, as measured.
@@ -122,8 +120,7 @@ func (m *measurer) loadOnce(ctx context.Context, p *process, c benchCase) (recor
 	if err := p.alive(); err != nil {
 		return fail(err)
 	}
-	pid := p.cmd.Process.Pid
-	before, err := proc.CPUTime(pid)
+	before, err := p.cpu()
 	if err != nil {
 		return fail(err)
 	}
@@ -143,7 +140,7 @@ func (m *measurer) loadOnce(ctx context.Context, p *process, c benchCase) (recor
 	if err != nil {
 		return fail(err)
 	}
-	after, err := proc.CPUTime(pid)
+	after, err := p.cpu()
 	if err != nil {
 		return fail(err)
 	}

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/proc"
+	"github.com/weirhttp/weir/bench/internal/registry"
 )
 
 type options struct {
 	dir      string // of the bench module
 	weir     string // a weir that is built already; "" builds one
 	cases    []benchCase
-	peers    []string // names of server families
+	entries  []registry.Entry // that were chosen
 	variants []weirVariant
 	duration time.Duration // of one run
 	rounds   int
@@ -34,7 +35,7 @@ type weirVariant struct {
 	args []string
 }
 
-const usageText = `weir-bench compares weir with gnet, fasthttp and net/http. Run it in the bench folder:
+const usageText = `weir-bench compares weir with other servers. Run it in the bench folder:
 
 	go run . [flags]
 
@@ -52,14 +53,14 @@ func parseOptions(args []string) (*options, error) {
 	fs.Usage = func() {} // an error is one line; -h prints the usage below
 
 	var quick bool
-	var load string
+	var load, own, peers string
 	cases := strings.Join(caseNames(), ",")
-	peers := strings.Join(familyNames(), ",")
 	fs.BoolVar(&quick, "quick", false, "2 rounds of 2 s, unless -rounds or -duration say otherwise")
 	fs.DurationVar(&opts.duration, "duration", 5*time.Second, "length of a run, whole seconds")
 	fs.IntVar(&opts.rounds, "rounds", 5, "runs of each server in each case")
 	fs.StringVar(&cases, "cases", cases, "which cases, comma-separated")
-	fs.StringVar(&peers, "servers", peers, "which servers, comma-separated")
+	fs.StringVar(&peers, "servers", "", "which servers, comma-separated (default: all of the registry)")
+	fs.StringVar(&own, "registry", "", "`folder` with TOML files of more servers, or of other ones with the same name")
 	fs.IntVar(&opts.idle, "idle-connections", 19000, "connections of the idle case")
 	fs.StringVar(&load, "load", "auto", "load generator: wrk, go, or auto (wrk when it is installed)")
 	fs.StringVar(&opts.weir, "weir", "", "path of a built weir (default: build it from this repository)")
@@ -96,7 +97,10 @@ func parseOptions(args []string) (*options, error) {
 	if opts.cases, err = chooseCases(cases); err != nil {
 		return nil, err
 	}
-	if opts.peers, err = chooseFamilies(peers); err != nil {
+	if opts.dir, err = findModule(); err != nil {
+		return nil, err
+	}
+	if opts.entries, err = chooseEntries(opts.dir, own, peers); err != nil {
 		return nil, err
 	}
 	if err := opts.check(load); err != nil {
@@ -113,7 +117,7 @@ func (o *options) check(load string) error {
 		return fmt.Errorf("-rounds %d: want 1 to 50", o.rounds)
 	case o.idle < 1 || o.idle > 1_000_000:
 		return fmt.Errorf("-idle-connections %d: want 1 to 1000000", o.idle)
-	case len(o.variants) > 0 && !slices.Contains(o.peers, "weir"):
+	case len(o.variants) > 0 && !slices.Contains(entryNames(o.entries), subject):
 		return errors.New("-weir-args needs weir among -servers")
 	}
 	names := map[string]bool{}
@@ -151,10 +155,20 @@ func (o *options) check(load string) error {
 	default:
 		return fmt.Errorf("-load %q: want wrk, go or auto", load)
 	}
+	return nil
+}
 
-	var err error
-	o.dir, err = findModule()
-	return err
+// chooseEntries picks from the registry what the list names, or all.
+func chooseEntries(module, own, list string) ([]registry.Entry, error) {
+	entries, err := loadEntries(module, own)
+	if err != nil || list == "" {
+		return entries, err
+	}
+	names, err := choose("servers", list, entryNames(entries))
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(entries, func(e registry.Entry) bool { return !slices.Contains(names, e.Name) }), nil
 }
 
 // parseVariant takes "name=args", or bare args, which start with a dash and

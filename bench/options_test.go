@@ -18,8 +18,8 @@ func TestOptions(t *testing.T) {
 	if opts.rounds != 3 || opts.duration != 2*time.Second || opts.wrk != "" {
 		t.Errorf("got %+v", opts)
 	}
-	if !slices.Equal(opts.peers, []string{"weir", "fasthttp"}) {
-		t.Errorf("servers: %v", opts.peers)
+	if names := entryNames(opts.entries); !slices.Equal(names, []string{"weir", "fasthttp"}) {
+		t.Errorf("servers: %v", names)
 	}
 	if len(opts.cases) != 2 || opts.cases[0].name != "close" {
 		t.Errorf("cases: %v", opts.cases)
@@ -37,7 +37,8 @@ func TestOptions(t *testing.T) {
 
 func TestWrongUsage(t *testing.T) {
 	cases := map[string]string{
-		"--servers nginx":                    "nginx",
+		"--servers apache":                   "apache",
+		"--registry /nowhere":                "-registry",
 		"--cases fast":                       "fast",
 		"--cases close,":                     `""`,
 		"--rounds 0":                         "-rounds",

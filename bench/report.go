@@ -22,6 +22,7 @@ type report struct {
 	Rounds    int             `json:"rounds"`
 	Duration  string          `json:"duration"`
 	Servers   []server        `json:"servers"`
+	Missing   []missing       `json:"missing,omitempty"`
 	Commands  []command       `json:"commands"`
 	Runs      []runRecord     `json:"runs"`
 	cases     []benchCase
@@ -96,6 +97,7 @@ func (r *report) markdown(w io.Writer) {
 		}
 	}
 	barTable(w, results)
+	r.leftOut(w)
 	r.failures(w)
 	r.commands(w)
 }
@@ -147,6 +149,18 @@ func barTable(w io.Writer, results []barResult) {
 	fmt.Fprintln(w)
 }
 
+// leftOut names the servers that are not installed here.
+func (r *report) leftOut(w io.Writer) {
+	if len(r.Missing) == 0 {
+		return
+	}
+	fmt.Fprint(w, "### Left out\n\n")
+	for _, m := range r.Missing {
+		fmt.Fprintf(w, "- %s: %s\n", m.Name, m.Why)
+	}
+	fmt.Fprintln(w)
+}
+
 func (r *report) failures(w io.Writer) {
 	if r.failedRuns() == 0 {
 		return
@@ -166,11 +180,8 @@ func (r *report) commands(w io.Writer) {
 	out := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	for _, s := range r.Servers {
 		for _, c := range r.cases {
-			// Only gnet is started in another way for a case.
-			if c.closing && s.Family == "gnet" || c.name == r.cases[0].name {
-				argv := s.command(c, anyAddr)
-				argv[0] = filepath.Base(argv[0])
-				fmt.Fprintf(out, "%s\t# %s\n", strings.Join(argv, " "), s.Version)
+			if c.closing && len(s.entry.Start.Closing) > 0 || c.name == r.cases[0].name {
+				fmt.Fprintf(out, "%s\t# %s\n", strings.Join(s.shown(c), " "), s.Version)
 			}
 		}
 	}

@@ -2,122 +2,141 @@ package main
 
 import (
 	"context"
-	"debug/buildinfo"
+	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
+
+	"github.com/weirhttp/weir/bench/internal/registry"
+	"github.com/weirhttp/weir/bench/servers"
 )
 
-// A family is one program; several servers may come of it.
-type family struct {
-	name   string
-	module string // whose version the report names, as the binary records it
+// subject is the server that the others are compared with.
+const subject = "weir"
+
+// A server is a row of the report: an entry of the registry, with its program.
+type server struct {
+	Name    string   `json:"name"`
+	Family  string   `json:"family"`
+	Kind    string   `json:"kind"`
+	About   string   `json:"about,omitempty"`
+	Version string   `json:"version"`
+	Args    []string `json:"args,omitempty"` // behind those of the entry
+
+	entry  registry.Entry
+	binary string
 }
 
-var families = []family{
-	{name: "weir"},
-	{name: "gnet", module: "github.com/panjf2000/gnet/v2"},
-	{name: "fasthttp", module: "github.com/valyala/fasthttp"},
-	{name: "nethttp"},
+// A missing server is left out of a run, which says so.
+type missing struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
 }
 
-func familyNames() []string {
-	names := make([]string, len(families))
-	for i, f := range families {
-		names[i] = f.name
+// command is what is run for a case.
+func (s server) command(c benchCase, v registry.Values) []string {
+	v.Binary = s.binary
+	return slices.Concat(s.entry.Command(v, c.closing), s.Args)
+}
+
+// shown is the command for people, with its placeholders.
+func (s server) shown(c benchCase) []string {
+	words := slices.Clone(s.entry.Start.Command)
+	if c.closing {
+		words = append(words, s.entry.Start.Closing...)
+	}
+	words = append(words, s.Args...)
+	for i, word := range words {
+		words[i] = strings.ReplaceAll(word, "{binary}", filepath.Base(s.binary))
+	}
+	return words
+}
+
+// offers tells whether the server has what the case asks for.
+func (s server) offers(c benchCase) bool {
+	_, ok := s.entry.Routes[c.routeName()]
+	return ok
+}
+
+// loadEntries reads the registry: the entries of this module, in the order in which reports list them, and then those of a folder.
+func loadEntries(module, own string) ([]registry.Entry, error) {
+	entries, err := registry.Load(nil, servers.Files, module)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(entries, func(a, b registry.Entry) int { return rank(a.Name) - rank(b.Name) })
+	if own == "" {
+		return entries, nil
+	}
+	base, err := filepath.Abs(own)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(base); err != nil {
+		return nil, fmt.Errorf("-registry: %w", err)
+	}
+	return registry.Load(entries, os.DirFS(base), base)
+}
+
+// order is that of reports: weir, what has no equal work to do, and then the servers.
+var order = []string{subject, "floor", "gnet", "gnet reuseport", "nginx", "fasthttp", "hertz", "nethttp"}
+
+func rank(name string) int {
+	if i := slices.Index(order, name); i >= 0 {
+		return i
+	}
+	return len(order)
+}
+
+func entryNames(entries []registry.Entry) []string {
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name
 	}
 	return names
 }
 
-func chooseFamilies(list string) ([]string, error) {
-	return choose("servers", list, familyNames())
-}
-
-// A server is a row of the report: a binary with arguments.
-type server struct {
-	Name    string   `json:"name"`
-	Family  string   `json:"family"`
-	Version string   `json:"version"`
-	Binary  string   `json:"-"`
-	Args    []string `json:"args"` // without the address
-}
-
-// command is what is run for a case.
-func (s server) command(c benchCase, addr string) []string {
-	if s.Family == "weir" {
-		return slices.Concat([]string{s.Binary, "demo", "--bind", addr}, s.Args)
-	}
-	args := slices.Concat([]string{s.Binary, "--addr", addr}, s.Args)
-	if s.Family == "gnet" && c.closing {
-		args = append(args, "--close") // it reads no headers, so it must be told
-	}
-	return args
-}
-
-// buildServers builds what was chosen and lists the rows. gnet is there twice:
-// which way of accepting is faster depends on the machine and the case, and
-// weir is compared with the better of the two.
-func (o *options) buildServers(ctx context.Context) ([]server, error) {
-	var servers []server
-	for _, f := range families {
-		if !slices.Contains(o.peers, f.name) {
+// buildServers finds or builds what was chosen, and lists the rows and what cannot be had here.
+func (o *options) buildServers(ctx context.Context) (rows []server, left []missing, err error) {
+	for _, e := range o.entries {
+		if e.Name == subject && o.weir != "" {
+			row := serverOf(registry.Prepared{Entry: e, Binary: o.weir, VersionText: e.VersionOf(ctx, o.weir)})
+			rows = append(rows, row)
+			rows = append(rows, o.variantsOf(row)...)
 			continue
 		}
-		binary, err := o.build(ctx, f.name)
+		fmt.Fprintln(os.Stderr, "preparing", e.Name)
+		p, err := e.Prepare(ctx, filepath.Join(o.dir, "bin"))
+		if errors.Is(err, registry.ErrMissing) {
+			left = append(left, missing{e.Name, err.Error()})
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		row := server{Name: f.name, Family: f.name, Binary: binary, Version: versionOf(binary, f.module)}
-		servers = append(servers, row)
-		switch f.name {
-		case "gnet":
-			row.Name, row.Args = "gnet reuseport", []string{"--reuseport"}
-			servers = append(servers, row)
-		case "weir":
-			for _, v := range o.variants {
-				row.Name, row.Args = "weir "+v.name, v.args
-				servers = append(servers, row)
-			}
+		row := serverOf(p)
+		rows = append(rows, row)
+		if e.Name == subject {
+			rows = append(rows, o.variantsOf(row)...)
 		}
 	}
-	return servers, nil
+	if len(rows) == 0 {
+		return nil, left, errors.New("none of the servers is installed")
+	}
+	return rows, left, nil
 }
 
-func (o *options) build(ctx context.Context, name string) (string, error) {
-	if name == "weir" && o.weir != "" {
-		return o.weir, nil
-	}
-	binary := filepath.Join(o.dir, "bin", name)
-	dir, pkg := o.dir, "./peers/"+name
-	if name == "weir" {
-		dir, pkg = filepath.Dir(o.dir), "./cmd/weir"
-	}
-	fmt.Fprintln(os.Stderr, "building", name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, pkg)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
-	}
-	return binary, nil
+func serverOf(p registry.Prepared) server {
+	return server{Name: p.Name, Family: p.Family, Kind: p.Kind, About: p.About, Version: p.VersionText, entry: p.Entry, binary: p.Binary}
 }
 
-// versionOf reads what the binary itself says it was built from.
-func versionOf(binary, module string) string {
-	info, err := buildinfo.ReadFile(binary)
-	if err != nil {
-		return "unknown"
+func (o *options) variantsOf(row server) (rows []server) {
+	for _, v := range o.variants {
+		row.Name, row.Args = subject+" "+v.name, v.args
+		row.About = strings.Join(v.args, " ")
+		rows = append(rows, row)
 	}
-	for _, dep := range info.Deps {
-		if dep.Path == module {
-			return dep.Version
-		}
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" && module == "" && len(setting.Value) >= 12 {
-			return setting.Value[:12]
-		}
-	}
-	return info.GoVersion
+	return rows
 }

@@ -102,7 +102,7 @@ func TestEveryBarHasItsCase(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, err := chooseFamilies(b.peer + "," + b.of); err != nil {
+		if _, err := chooseEntries(".", "", b.peer+","+b.of); err != nil {
 			t.Error(err)
 		}
 	}

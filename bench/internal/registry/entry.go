@@ -1,0 +1,177 @@
+// Package registry describes the servers that are compared. Each is one TOML file, so that another one is added without Go.
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// An Entry is one server, as its file describes it.
+type Entry struct {
+	Name    string  `toml:"name"`   // of its row in the report
+	Family  string  `toml:"family"` // rows of one program have the same; the name when it is not given
+	Kind    string  `toml:"kind"`   // go, c or python: peers of one kind are compared with each other
+	About   string  `toml:"about"`
+	Find    Find    `toml:"find"`
+	Start   Start   `toml:"start"`
+	Version Version `toml:"version"`
+	// Routes are the request targets of the cases that the server offers. A case whose route is not there leaves it out.
+	Routes map[string]string `toml:"routes"`
+
+	base string // the folder that paths are relative to
+}
+
+// Find says where the program comes from: exactly one of Build, Compile and Program.
+type Find struct {
+	Build   string `toml:"build"`   // a Go package of the bench module, or of the folder of the file
+	Compile string `toml:"compile"` // a C source, likewise
+	Program string `toml:"program"` // found in PATH and in the folders for daemons, or a path
+	Package string `toml:"package"` // Debian's, which has the program
+}
+
+// Start says how it is run. Words and files may have the placeholders {binary}, {port}, {loops}, {workers} and {dir}.
+type Start struct {
+	Command []string `toml:"command"`
+	Closing []string `toml:"closing"` // more words, in the cases with a connection a request
+	Files   []File   `toml:"files"`   // written into {dir} before
+	Ready   string   `toml:"ready"`   // a target that must be answered with 200; "" waits for the port only
+	Within  Duration `toml:"within"`  // how long that may take; 10 s when it is not given
+}
+
+// A File is configuration which is made for one run of a server, in a folder that is removed behind it.
+type File struct {
+	Path string `toml:"path"`
+	Text string `toml:"text"`
+}
+
+// Version says how the report learns the version: from the build information of a Go binary, or from the first line that a command
+// prints.
+type Version struct {
+	Module  string   `toml:"module"` // "" in a Go binary: its own
+	Command []string `toml:"command"`
+}
+
+// A Duration is written as in "10s".
+type Duration time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	*d = Duration(v)
+	return err
+}
+
+// Kinds and RouteNames are what a file may say.
+var (
+	Kinds      = []string{"go", "c", "python"}
+	RouteNames = []string{"plaintext", "json", "echo", "bytes", "sleep"}
+)
+
+const readyWithin = 10 * time.Second
+
+// Values are what placeholders stand for in one run.
+type Values struct {
+	Binary         string
+	Port           int
+	Loops, Workers int
+	Dir            string
+}
+
+var (
+	placeholder  = regexp.MustCompile(`\{[a-z]+\}`)
+	placeholders = []string{"{binary}", "{port}", "{loops}", "{workers}", "{dir}"}
+)
+
+func (v Values) replacer() *strings.Replacer {
+	return strings.NewReplacer("{binary}", v.Binary, "{port}", strconv.Itoa(v.Port), "{loops}", strconv.Itoa(v.Loops),
+		"{workers}", strconv.Itoa(v.Workers), "{dir}", v.Dir)
+}
+
+// Command is what is run.
+func (e Entry) Command(v Values, closing bool) []string {
+	words := slices.Clone(e.Start.Command)
+	if closing {
+		words = append(words, e.Start.Closing...)
+	}
+	r := v.replacer()
+	for i, word := range words {
+		words[i] = r.Replace(word)
+	}
+	return words
+}
+
+// Files are those of the run, with their placeholders replaced.
+func (e Entry) Files(v Values) []File {
+	files := slices.Clone(e.Start.Files)
+	r := v.replacer()
+	for i, file := range files {
+		files[i].Text = r.Replace(file.Text)
+	}
+	return files
+}
+
+// Within is how long the server may take to become ready.
+func (e Entry) Within() time.Duration {
+	if e.Start.Within > 0 {
+		return time.Duration(e.Start.Within)
+	}
+	return readyWithin
+}
+
+// check completes the entry, and tells what is wrong in it.
+func (e *Entry) check() error {
+	if e.Family == "" {
+		e.Family = e.Name
+	}
+	sources := 0
+	for _, source := range []string{e.Find.Build, e.Find.Compile, e.Find.Program} {
+		if source != "" {
+			sources++
+		}
+	}
+	var wrong []error
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	switch {
+	case e.Name == "":
+		say("there is no name")
+	case strings.ContainsAny(e.Name, ",|<>\n") || strings.TrimSpace(e.Name) != e.Name:
+		say("name %q: no commas, bars, angle brackets, and no space around it", e.Name)
+	}
+	if !slices.Contains(Kinds, e.Kind) {
+		say("kind %q: want one of %s", e.Kind, strings.Join(Kinds, ", "))
+	}
+	if sources != 1 {
+		say("find: want exactly one of build, compile and program")
+	}
+	if len(e.Start.Command) == 0 {
+		say("start: there is no command")
+	}
+	for _, word := range slices.Concat(e.Start.Command, e.Start.Closing, e.Version.Command) {
+		for _, found := range placeholder.FindAllString(word, -1) {
+			if !slices.Contains(placeholders, found) {
+				say("%s in %q: the placeholders are %s", found, word, strings.Join(placeholders, ", "))
+			}
+		}
+	}
+	for _, file := range e.Start.Files {
+		if file.Path == "" || strings.ContainsAny(file.Path, `/\`) {
+			say("start.files: path %q: want the name of a file in {dir}", file.Path)
+		}
+	}
+	if len(e.Routes) == 0 {
+		say("routes: there is none")
+	}
+	for _, name := range sortedKeys(e.Routes) {
+		if !slices.Contains(RouteNames, name) {
+			say("routes: unknown %q%s", name, meant(name, RouteNames))
+		} else if !strings.HasPrefix(e.Routes[name], "/") {
+			say("routes: %s = %q: want a path", name, e.Routes[name])
+		}
+	}
+	return errors.Join(wrong...)
+}

@@ -1,0 +1,166 @@
+package registry
+
+import (
+	"context"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// daemonDirs are searched after PATH, which seldom has them.
+var daemonDirs = []string{"/usr/sbin", "/usr/local/sbin", "/sbin"}
+
+// ErrMissing is wrapped when a server cannot be had on this machine, and is left out of the comparison.
+var ErrMissing = errors.New("not installed")
+
+// A Prepared is an entry with its program.
+type Prepared struct {
+	Entry
+	Binary      string
+	VersionText string
+}
+
+// Installed tells whether the program is there, or what builds it; an error wraps ErrMissing and says how to get it.
+func (e Entry) Installed() error {
+	switch {
+	case e.Find.Build != "":
+		_, err := lookUp("go")
+		return e.missing("go", err)
+	case e.Find.Compile != "":
+		_, err := compiler()
+		return e.missing("a C compiler", err)
+	}
+	_, err := e.program()
+	return e.missing(e.Find.Program, err)
+}
+
+func (e Entry) missing(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case e.Find.Package != "":
+		return fmt.Errorf("%w: there is no %s; Debian's package is %s", ErrMissing, what, e.Find.Package)
+	}
+	return fmt.Errorf("%w: there is no %s", ErrMissing, what)
+}
+
+// Prepare finds the program, or builds it into the folder bin. An error that does not wrap ErrMissing is of the build.
+func (e Entry) Prepare(ctx context.Context, bin string) (Prepared, error) {
+	p := Prepared{Entry: e}
+	if err := e.Installed(); err != nil {
+		return p, err
+	}
+	var err error
+	switch {
+	case e.Find.Build != "":
+		p.Binary = filepath.Join(bin, filepath.Base(e.Find.Build))
+		err = e.build(ctx, "go", "build", "-o", p.Binary, ".")
+	case e.Find.Compile != "":
+		var cc string
+		if cc, err = compiler(); err != nil {
+			return p, err
+		}
+		source := filepath.Base(e.Find.Compile)
+		p.Binary = filepath.Join(bin, strings.TrimSuffix(source, filepath.Ext(source)))
+		err = e.build(ctx, cc, "-O2", "-pthread", "-o", p.Binary, source)
+	default:
+		p.Binary, err = e.program()
+	}
+	if err != nil {
+		return p, err
+	}
+	p.VersionText = e.VersionOf(ctx, p.Binary)
+	return p, nil
+}
+
+// build runs a compiler in the folder of the source.
+func (e Entry) build(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	if e.Find.Build != "" {
+		cmd.Dir = e.path(e.Find.Build)
+	} else {
+		cmd.Dir = filepath.Dir(e.path(e.Find.Compile))
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", e.Name, err, out)
+	}
+	return nil
+}
+
+func (e Entry) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(e.base, name)
+}
+
+func (e Entry) program() (string, error) {
+	if strings.Contains(e.Find.Program, "/") {
+		path := e.path(e.Find.Program)
+		_, err := os.Stat(path)
+		return path, err
+	}
+	return lookUp(e.Find.Program)
+}
+
+func lookUp(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	for _, dir := range daemonDirs {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s: %w", name, exec.ErrNotFound)
+}
+
+func compiler() (string, error) {
+	if path, err := lookUp("gcc"); err == nil {
+		return path, nil
+	}
+	return lookUp("cc")
+}
+
+// VersionOf asks the program that was found or built.
+func (e Entry) VersionOf(ctx context.Context, binary string) string {
+	if len(e.Version.Command) > 0 {
+		words := e.Version.Command
+		r := Values{Binary: binary}.replacer()
+		args := make([]string, len(words))
+		for i, word := range words {
+			args[i] = r.Replace(word)
+		}
+		// Some tell it on standard error, and some with an exit status.
+		out, _ := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+		line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+		if line == "" {
+			return "unknown"
+		}
+		return line
+	}
+	return goVersion(binary, e.Version.Module)
+}
+
+// goVersion reads what a Go binary itself says it was built from: the module, else the commit, else the version of Go.
+func goVersion(binary, module string) string {
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		return "unknown"
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == module {
+			return dep.Version
+		}
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" && module == "" && len(setting.Value) >= 12 {
+			return setting.Value[:12]
+		}
+	}
+	return info.GoVersion
+}
