@@ -8,7 +8,8 @@
 # make lint    gofmt, go vet, staticcheck
 # make browser   a headless Chromium clicks through examples/chat, examples/flask_chat, the demo and Django's admin (SCREENSHOTS=DIR keeps pictures)
 # make cross   compile for the other systems
-# make bench   compare with peers (wrk is used where it is installed)
+# make bench   compare with peers (wrk is used where it is installed): BENCH=quick under 2 minutes, BENCH=full everything
+# make bench-deps   install what bench misses, with apt-get
 # make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
 # make bench-longpoll   what clients cost that wait (PEERS=1: other servers too; FULL=1: 1,000,000 sockets)
 # make bench-handover   what calls that block cost, and what others notice of them
@@ -17,6 +18,7 @@
 GO ?= go
 FUZZTIME ?= 12s
 KILLTIME ?= 60s
+BENCH ?= core
 BENCHFLAGS ?=
 ABUSEFLAGS ?=
 COMPAREFLAGS ?=
@@ -25,7 +27,7 @@ HANDOVERFLAGS ?=
 PYTHONFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test test-go race fuzz kill lint browser cross bench bench-compare bench-longpoll bench-handover bench-python abuse clean
+.PHONY: run build test test-go race fuzz kill lint browser cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python abuse clean
 
 run: build
 	bin/weir demo
@@ -97,7 +99,11 @@ bench-python: build
 	cd bench && $(GO) build -o bin/weir-python ./python && bin/weir-python --weir ../bin/weir $(PYTHONFLAGS)
 
 bench: build
-	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench --weir ../bin/weir $(BENCHFLAGS)
+	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench run -preset $(BENCH) -weir ../bin/weir $(BENCHFLAGS)
+
+bench-deps:
+	cd bench && $(GO) build -o bin/weir-bench . && packages=$$(bin/weir-bench list -packages) && \
+	  if [ -n "$$packages" ]; then sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get install -y $$packages wrk; fi
 
 abuse: build
 	cd bench && $(GO) build -o bin/weir-abuse ./abuse && bin/weir-abuse --weir ../bin/weir $(if $(PEERS),--peers) $(ABUSEFLAGS)

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // A bar is what weir must reach in a case, as a ratio to a peer in the same
 // report.
@@ -16,21 +19,26 @@ type bar struct {
 type measure int
 
 const (
-	cost       measure = iota // CPU a request, or memory a connection
+	ownFigure  measure = iota // that of the case's kind
 	throughput                // requests/s
 )
 
-// The last bar is on a peer: a gnet that does not leave fasthttp this far
-// behind when pipelined is not the floor that it is taken for.
+// The bar of gnet's is on a peer: a gnet that does not leave fasthttp this far
+// behind when pipelined is not the yardstick that it is taken for.
 var bars = []bar{
-	{[]string{"plaintext-64", "plaintext-512"}, "gnet", cost, 1.00, true, "weir"},
-	{[]string{"plaintext-64", "plaintext-512"}, "fasthttp", cost, 0.80, true, "weir"},
-	{[]string{"pipelined"}, "gnet", cost, 1.45, true, "weir"},
-	{[]string{"pipelined"}, "fasthttp", cost, 0.55, true, "weir"},
-	{[]string{"pipelined"}, "fasthttp", throughput, 1.50, false, "weir"},
-	{[]string{"close"}, "gnet", cost, 0.85, true, "weir"},
-	{[]string{"close"}, "fasthttp", cost, 0.90, true, "weir"},
-	{[]string{"idle"}, "gnet", cost, 0.65, true, "weir"},
+	{[]string{"plaintext-64", "plaintext-512"}, "gnet", ownFigure, 1.00, true, subject},
+	{[]string{"plaintext-64", "plaintext-512"}, "floor", ownFigure, 1.10, true, subject},
+	{[]string{"plaintext-64", "plaintext-512"}, "fasthttp", ownFigure, 0.80, true, subject},
+	{[]string{"pipelined"}, "gnet", ownFigure, 1.45, true, subject},
+	{[]string{"pipelined"}, "floor", ownFigure, 1.45, true, subject},
+	{[]string{"pipelined"}, "fasthttp", ownFigure, 0.55, true, subject},
+	{[]string{"pipelined"}, "fasthttp", throughput, 1.50, false, subject},
+	{[]string{"close"}, "gnet", ownFigure, 0.85, true, subject},
+	{[]string{"close"}, "floor", ownFigure, 1.15, true, subject},
+	{[]string{"close"}, "fasthttp", ownFigure, 0.90, true, subject},
+	{[]string{"echo-1m", "bytes-64k"}, "fasthttp", ownFigure, 1.00, true, subject},
+	{[]string{"rate-common"}, "fasthttp", ownFigure, 1.00, true, subject},
+	{[]string{"idle-19k"}, "gnet", ownFigure, 0.65, true, subject},
 	{[]string{"pipelined"}, "fasthttp", throughput, 1.70, false, "gnet"},
 }
 
@@ -49,16 +57,13 @@ func (r barResult) verdict() string {
 	case r.bar.atMost == (r.measured <= r.bar.bound) || r.measured == r.bar.bound:
 		return "met"
 	}
-	return "missed"
+	return "**missed**"
 }
 
 func (r barResult) String() string {
 	what := "requests/s"
-	if r.bar.what == cost {
-		what = "CPU a request"
-		if r.benchCase.idle {
-			what = "memory a connection"
-		}
+	if r.bar.what == ownFigure {
+		what = figures[r.benchCase.Kind].name
 	}
 	bound := "at least"
 	if r.bar.atMost {
@@ -69,32 +74,57 @@ func (r barResult) String() string {
 
 // hold measures a bar in a case. weir's own figure is that of its plain row: a
 // variant does not stand in for the default.
-func (b bar) hold(c benchCase, summaries []summary, servers []server) barResult {
+func (b bar) hold(c benchCase, rows []summary) barResult {
 	result := barResult{bar: b, benchCase: c}
-	peer, peerKnown := best(summaries, servers, b.peer, c)
-	subject, subjectKnown := plain(summaries, b.of)
-	if b.of != "weir" {
-		subject, subjectKnown = best(summaries, servers, b.of, c)
+	peer, peerKnown := best(rows, b.peer)
+	judged, known := find(rows, b.of)
+	if b.of != subject {
+		judged, known = best(rows, b.of)
 	}
-	if !peerKnown || !subjectKnown {
+	if !peerKnown || !known {
 		return result
 	}
 	result.known = true
 	switch b.what {
 	case throughput:
-		result.measured = subject.perSecond / peer.perSecond
-	case cost:
-		result.measured = subject.cost(c) / peer.cost(c)
+		result.measured = judged.perSecond.Middle / peer.perSecond.Middle
+	case ownFigure:
+		result.measured = judged.figure.Middle / peer.figure.Middle
 	}
 	return result
 }
 
-// plain is the row of exactly this name.
-func plain(summaries []summary, name string) (summary, bool) {
-	for _, s := range summaries {
-		if s.server == name && s.good > 0 {
-			return s, true
+// held are all bars of the cases that were measured.
+func held(r *results) (all []barResult) {
+	for _, c := range r.Cases {
+		for _, b := range bars {
+			if slices.Contains(b.cases, c.Name) {
+				all = append(all, b.hold(c, summaries(r, c)))
+			}
 		}
 	}
-	return summary{}, false
+	return all
+}
+
+// losses are the rows that show less of the figure than weir, by more than one part in twenty.
+func losses(r *results) (lines []string) {
+	for _, c := range r.Cases {
+		rows := summaries(r, c)
+		own, ok := find(rows, subject)
+		if !ok {
+			continue
+		}
+		for _, s := range rows {
+			of, ok := ratio(s, own)
+			if !ok || of.Middle >= 0.95 || verdict(of, min(s.good, own.good), c) != figures[c.Kind].less {
+				continue
+			}
+			line := fmt.Sprintf("%s: %s has %.2f x weir's %s", c.Name, s.server.Name, of.Middle, figures[c.Kind].name)
+			if s.server.Family == "floor" || s.server.Family == "gnet" {
+				line += "; it parses nothing"
+			}
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }

@@ -1,46 +1,72 @@
 package main
 
-import "time"
-
-// A benchCase is one way of loading a server.
-type benchCase struct {
-	name        string
-	title       string
-	connections int  // for wrk; the idle case takes its own from the options
-	depth       int  // requests written at a time on a connection
-	closing     bool // a connection a request
-	idle        bool // no load: memory for each open connection
-	share       float64
-}
-
-// pipelineDepth stands also in pipeline.lua.
-const pipelineDepth = 16
-
-const (
-	warmUp     = time.Second
-	idleLength = 5 * time.Second // start, two settling pauses, opening
-	idleRounds = 3               // memory repeats well: more rounds say nothing new
+import (
+	"slices"
+	"time"
 )
 
-// share shortens the two cases that need it least, so that a whole run with
-// the default flags takes some ten minutes: pipelining makes an order of
-// magnitude more requests in the same time, and a connection a request leaves
-// a socket in TIME_WAIT for each of its requests.
-var allCases = []benchCase{
-	{name: "plaintext-64", title: "plaintext, 64 keep-alive connections", connections: 64, depth: 1, share: 1},
-	{name: "plaintext-512", title: "plaintext, 512 keep-alive connections", connections: 512, depth: 1, share: 1},
-	{name: "pipelined", title: "plaintext, 256 connections, 16 requests pipelined", connections: 256, depth: pipelineDepth, share: 0.8},
-	{name: "close", title: "a connection for each request, 64 at a time", connections: 64, depth: 1, closing: true, share: 0.8},
-	{name: "idle", title: "idle keep-alive connections which have each made a request", idle: true},
+// Kinds of cases: what is done to the server decides what its figure is.
+const (
+	closedLoop = "closed loop" // as many requests as it answers: CPU a request
+	fixedRate  = "fixed rate"  // requests at fixed times: latency
+	idleMemory = "idle"        // connections without requests: memory each
+)
+
+// A benchCase is one way of using a server. What a report needs of it is in the results too.
+type benchCase struct {
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	Kind  string `json:"kind"`
+
+	route       string
+	size        int // octets of the content that is sent
+	connections int
+	depth       int     // requests written at a time
+	closing     bool    // a connection a request
+	rate        float64 // requests/s of a fixed rate, or
+	share       float64 // the part of what the server can do
+	every       int     // each such request blocks the handler
+	slow        int     // clients beside it that send an octet a second
 }
 
-// routeName is the key of the registry's routes that the case needs.
-func (c benchCase) routeName() string { return "plaintext" }
+const (
+	pipelineDepth = 16
+	commonRate    = 10_000 // which every server here keeps up with
+	mixedRate     = 5_000
+)
+
+// allCases in the order of a report.
+var allCases = []benchCase{
+	{Name: "plaintext-64", Title: "plaintext, 64 keep-alive connections", Kind: closedLoop, route: "plaintext", connections: 64},
+	{Name: "plaintext-512", Title: "plaintext, 512 keep-alive connections", Kind: closedLoop, route: "plaintext", connections: 512},
+	{Name: "pipelined", Title: "plaintext, 256 connections, 16 requests pipelined", Kind: closedLoop, route: "plaintext", connections: 256, depth: pipelineDepth},
+	{Name: "json", Title: "JSON made for each request, 64 connections", Kind: closedLoop, route: "json", connections: 64},
+	{Name: "echo-1k", Title: "1 KiB up and down, 64 connections", Kind: closedLoop, route: "echo", connections: 64, size: 1 << 10},
+	{Name: "echo-1m", Title: "1 MiB up and down, 16 connections", Kind: closedLoop, route: "echo", connections: 16, size: 1 << 20},
+	{Name: "bytes-64k", Title: "65,536 octets down, 64 connections", Kind: closedLoop, route: "bytes", connections: 64},
+	{Name: "close", Title: "a connection for each request, 64 at a time", Kind: closedLoop, route: "plaintext", connections: 64, closing: true},
+	{Name: "rate-common", Title: "plaintext at 10,000 requests/s on 64 connections", Kind: fixedRate, route: "plaintext", connections: 64, rate: commonRate},
+	{Name: "rate-25", Title: "plaintext at 25 % of what the server can do", Kind: fixedRate, route: "plaintext", connections: 64, share: 0.25},
+	{Name: "rate-50", Title: "plaintext at 50 % of what the server can do", Kind: fixedRate, route: "plaintext", connections: 64, share: 0.50},
+	{Name: "rate-75", Title: "plaintext at 75 % of what the server can do", Kind: fixedRate, route: "plaintext", connections: 64, share: 0.75},
+	{Name: "blocking", Title: "plaintext at 5,000 requests/s, of which 1 % call a handler that blocks for 100 ms and are not counted", Kind: fixedRate, route: "plaintext", connections: 64, rate: mixedRate, every: 100},
+	{Name: "slow", Title: "plaintext at 5,000 requests/s beside 200 clients that send an octet a second", Kind: fixedRate, route: "plaintext", connections: 64, rate: mixedRate, slow: 200},
+	{Name: "idle-10k", Title: "10,000 idle keep-alive connections which have each made a request", Kind: idleMemory, route: "plaintext", connections: 10_000},
+	{Name: "idle-19k", Title: "19,000 idle keep-alive connections which have each made a request", Kind: idleMemory, route: "plaintext", connections: 19_000},
+}
+
+// routes are those that a server must offer to be in the case.
+func (c benchCase) routes() []string {
+	if c.every > 0 {
+		return []string{c.route, "sleep"}
+	}
+	return []string{c.route}
+}
 
 func caseNames() []string {
 	names := make([]string, len(allCases))
 	for i, c := range allCases {
-		names[i] = c.name
+		names[i] = c.Name
 	}
 	return names
 }
@@ -50,30 +76,40 @@ func chooseCases(list string) ([]benchCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	var chosen []benchCase
-	for _, name := range names {
-		for _, c := range allCases {
-			if c.name == name {
-				chosen = append(chosen, c)
-			}
-		}
-	}
-	return chosen, nil
+	return slices.DeleteFunc(slices.Clone(allCases), func(c benchCase) bool { return !slices.Contains(names, c.Name) }), nil
 }
 
-// length is this case's part of the run's length, in the whole seconds that
-// wrk can count.
+const (
+	warmUp     = 300 * time.Millisecond
+	idleLength = 5 * time.Second // start, two settling pauses, opening
+	idleRounds = 3               // memory repeats well: more rounds say nothing new
+)
+
+// length of one run.
 func (c benchCase) length(run time.Duration) time.Duration {
-	if c.idle {
+	if c.Kind == idleMemory {
 		return idleLength
 	}
-	scaled := time.Duration(float64(run) * c.share)
-	return max(time.Second, scaled.Round(time.Second))
+	return run
 }
 
 func (c benchCase) rounds(asked int) int {
-	if c.idle {
+	if c.Kind == idleMemory {
 		return min(asked, idleRounds)
 	}
 	return asked
+}
+
+// A figure is what servers are compared by in a kind of case.
+type figure struct {
+	name, unit string
+	digits     int
+	less, more string // what a row with less of it, or more, says
+	of         func(runRecord) float64
+}
+
+var figures = map[string]figure{
+	closedLoop: {"CPU a request", "us", 3, "faster", "slower", func(r runRecord) float64 { return r.CPUPer }},
+	fixedRate:  {"p99", "ms", 2, "faster", "slower", func(r runRecord) float64 { return float64(r.Load.P99) / 1e6 }},
+	idleMemory: {"memory a connection", "bytes", 0, "less", "more", func(r runRecord) float64 { return r.RSSPer }},
 }

@@ -3,93 +3,77 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/interval"
+	"github.com/weirhttp/weir/bench/internal/progress"
 	"github.com/weirhttp/weir/bench/internal/registry"
 )
-
-// compareCommand is the first argument with which two builds of weir are
-// compared, instead of weir with its peers.
-const compareCommand = "compare"
 
 const (
 	// mostRatio is how much more CPU a request A may take than B.
 	mostRatio = 1.03
-	// leastRounds is the fewest that an interval is computed from.
-	leastRounds = 10
+	// leastPairs is the fewest rounds that an interval of two builds is computed from.
+	leastPairs = 10
 )
 
 const compareUsage = `weir-bench compare measures two builds of weir side by side:
 
 	weir-bench compare [flags] PATH_A PATH_B
 
-It prints the ratio of their CPU a request, A to B, with its 95 %% interval.
-Exit status: 0, 1 when the interval of a case lies above %.2f or a run
+It prints the ratio of their CPU a request, A to B, with its 95 % interval.
+Exit status: 0, 1 when the interval of a case lies above 1.03 or a run
 failed, 2 wrong usage.
+
+	weir-bench compare DIR_A DIR_B
+
+compares two folders of results: B beside A, for each server and case.
 
 `
 
 // compareCases are those that a commit must not make worse.
 const compareCases = "plaintext-64,pipelined"
 
-// compareMain is main for the command.
-func compareMain(args []string) int {
+// compareCommand takes two folders of results, or two builds.
+func compareCommand(ctx context.Context, args []string) error {
+	if len(args) == 2 && isDir(args[0]) && isDir(args[1]) {
+		return compareDirs(os.Stdout, args[0], args[1])
+	}
 	opts, pair, err := parseCompare(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "weir-bench:", err)
-		return exitUsage
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop)
-	err = compare(ctx, opts, pair)
-	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "weir-bench:", err)
-		return exitFailed
+		return usage(err)
 	}
-	return 0
+	return compare(ctx, opts, pair)
+}
+
+func isDir(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
 }
 
 func parseCompare(args []string) (opts *options, pair [2]server, err error) {
-	opts = &options{idle: 1}
-	fs := flag.NewFlagSet("weir-bench compare", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	fs.Usage = func() {}
+	opts = &options{}
+	fs := newFlags("compare", compareUsage)
 	var load, argsA, argsB string
 	cases := compareCases
 	fs.DurationVar(&opts.duration, "duration", 2*time.Second, "length of a run, whole seconds")
 	fs.IntVar(&opts.rounds, "rounds", 12, "rounds of each case, of two runs of each build; 10 or more")
-	fs.StringVar(&cases, "cases", cases, "which cases, comma-separated; not idle")
+	fs.StringVar(&cases, "cases", cases, "which cases, comma-separated; closed loops")
 	fs.StringVar(&load, "load", "auto", "load generator: wrk, go, or auto (wrk when it is installed)")
 	fs.StringVar(&argsA, "args-a", "", "arguments of A, split at spaces")
 	fs.StringVar(&argsB, "args-b", "", "arguments of B, split at spaces")
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Printf(compareUsage, mostRatio)
-			fs.SetOutput(os.Stdout)
-			fs.PrintDefaults()
-		}
+	if err := fs.parse(args, 2); err != nil {
 		return nil, pair, err
-	}
-	if fs.NArg() != 2 {
-		return nil, pair, fmt.Errorf("compare: want flags, then two paths, not %q", fs.Args())
 	}
 	if opts.dir, err = findModule(); err != nil {
 		return nil, pair, err
 	}
-	entries, err := chooseEntries(opts.dir, "", subject)
+	entries, err := chooseEntries(opts.dir, "", subject, nil)
 	if err != nil {
 		return nil, pair, err
 	}
@@ -108,12 +92,12 @@ func parseCompare(args []string) (opts *options, pair [2]server, err error) {
 		return nil, pair, err
 	}
 	for _, c := range opts.cases {
-		if c.idle {
-			return nil, pair, fmt.Errorf("compare: -cases %s: it has no CPU a request", c.name)
+		if c.Kind != closedLoop {
+			return nil, pair, fmt.Errorf("compare: -cases %s: it is no closed loop", c.Name)
 		}
 	}
-	if opts.rounds < leastRounds {
-		return nil, pair, fmt.Errorf("-rounds %d: want %d or more", opts.rounds, leastRounds)
+	if opts.rounds < leastPairs {
+		return nil, pair, fmt.Errorf("-rounds %d: want %d or more", opts.rounds, leastPairs)
 	}
 	return opts, pair, opts.check(load)
 }
@@ -121,7 +105,8 @@ func parseCompare(args []string) (opts *options, pair [2]server, err error) {
 // compare measures and prints. The error tells that A is worse, or that it
 // could not be found out.
 func compare(ctx context.Context, opts *options, pair [2]server) error {
-	m := &measurer{opts: opts, servers: pair[:], report: &report{}}
+	bar := progress.New(os.Stderr, 0)
+	m := &measurer{opts: opts, servers: pair[:], results: &results{}, done: func(r runRecord) { bar.Line(r.line()) }}
 	for _, c := range opts.cases {
 		for round := range opts.rounds {
 			m.comparePair(ctx, c, round)
@@ -133,7 +118,7 @@ func compare(ctx context.Context, opts *options, pair [2]server) error {
 	fmt.Printf("CPU a request of A (%s) and B (%s): %d rounds of two fresh processes, load by %s.\n",
 		pair[0].Version, pair[1].Version, opts.rounds, opts.generator())
 	fmt.Print("The interval is Student's t of the logarithms of the ratios, paired by round.\n\n")
-	return compareTable(os.Stdout, opts.cases, m.report.Runs)
+	return compareTable(os.Stdout, opts.cases, m.results.Runs)
 }
 
 // comparePair is a round of one case. Each has processes of its own, because
@@ -155,7 +140,7 @@ func (m *measurer) comparePair(ctx context.Context, c benchCase, round int) {
 		var err error
 		if running[i], err = m.prepare(ctx, m.servers[i], c); err != nil {
 			if ctx.Err() == nil {
-				m.add(runRecord{Case: c.name, Server: m.servers[i].Name, Round: round + 1, FailedWith: err.Error()})
+				m.add(runRecord{Case: c.Name, Server: m.servers[i].Name, Round: round + 1, FailedWith: err.Error()})
 			}
 			return
 		}
@@ -165,7 +150,7 @@ func (m *measurer) comparePair(ctx context.Context, c benchCase, round int) {
 		if ctx.Err() != nil {
 			return
 		}
-		record.Case, record.Server, record.Round = c.name, m.servers[i].Name, round+1
+		record.Case, record.Server, record.Round = c.Name, m.servers[i].Name, round+1
 		m.add(record)
 	}
 }
@@ -176,18 +161,18 @@ func compareTable(w io.Writer, cases []benchCase, runs []runRecord) error {
 	fmt.Fprintln(w, "| --- | ---: | ---: | ---: | ---: | --- |")
 	var worse, failed []string
 	for _, c := range cases {
-		a, b, ok := pairs(runs, c.name)
+		a, b, ok := pairs(runs, c.Name)
 		of, err := interval.OfRatio(a, b)
 		if !ok || err != nil {
-			failed = append(failed, c.name)
-			fmt.Fprintf(w, "| %s | - | - | - | - | FAILED |\n", c.name)
+			failed = append(failed, c.Name)
+			fmt.Fprintf(w, "| %s | - | - | - | - | FAILED |\n", c.Name)
 			continue
 		}
 		if of.Low > mostRatio {
-			worse = append(worse, c.name)
+			worse = append(worse, c.Name)
 		}
 		fmt.Fprintf(w, "| %s | %.3f | %.3f | %.3f | %.3f to %.3f | %s |\n",
-			c.name, median(a), median(b), of.Ratio, of.Low, of.High, verdict(of))
+			c.Name, median(a), median(b), of.Ratio, of.Low, of.High, against(of))
 	}
 	switch {
 	case len(worse) > 0:
@@ -198,9 +183,9 @@ func compareTable(w io.Writer, cases []benchCase, runs []runRecord) error {
 	return nil
 }
 
-// verdict says where the interval lies. One that reaches to both sides decides
+// against says where the interval lies. One that reaches to both sides decides
 // nothing: more rounds make it narrower.
-func verdict(v interval.Interval) string {
+func against(v interval.Interval) string {
 	switch {
 	case v.Low > mostRatio:
 		return fmt.Sprintf("above %.2f", mostRatio)

@@ -15,7 +15,7 @@ func TestCompareOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if opts.rounds != 11 || opts.wrk != "" || len(opts.cases) != 2 || opts.cases[0].name != "plaintext-64" || opts.cases[1].name != "pipelined" {
+	if opts.rounds != 11 || opts.wrk != "" || len(opts.cases) != 2 || opts.cases[0].Name != "plaintext-64" || opts.cases[1].Name != "pipelined" {
 		t.Errorf("got %+v", opts)
 	}
 	if pair[0].Name != "A" || pair[1].Name != "B" || !strings.HasSuffix(pair[1].binary, "/cases.go") {
@@ -29,14 +29,14 @@ func TestCompareOptions(t *testing.T) {
 
 func TestWrongCompare(t *testing.T) {
 	for line, want := range map[string]string{
-		"":                              "two paths",
-		"main.go":                       "two paths",
-		"main.go main.go main.go":       "two paths",
+		"":                              "2 paths",
+		"main.go":                       "2 paths",
+		"main.go main.go main.go":       "2 paths",
 		"main.go /nowhere/weir":         "/nowhere/weir",
 		"-rounds 9 main.go main.go":     "-rounds 9",
 		"-rounds 51 main.go main.go":    "-rounds 51",
 		"-duration 1ms main.go main.go": "-duration",
-		"-cases idle main.go main.go":   "idle",
+		"-cases slow main.go main.go":   "slow",
 		"-cases fast main.go main.go":   "fast",
 		"-load ab main.go main.go":      "ab",
 		"-nonsense main.go main.go":     "nonsense",
@@ -95,7 +95,7 @@ func TestCompareVerdicts(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		runs := slices.Concat(compareRuns("pipelined", c.ratio), compareRuns("close", 0.5))
-		err := compareTable(&out, []benchCase{{name: "pipelined"}}, runs)
+		err := compareTable(&out, []benchCase{{Name: "pipelined"}}, runs)
 		if (err != nil) != c.bad || !strings.Contains(out.String(), "| "+c.verdict) {
 			t.Errorf("%v: %v\n%s", c.ratio, err, out.String())
 		}
@@ -109,7 +109,7 @@ func TestCompareFailed(t *testing.T) {
 		append(compareRuns("pipelined", 1), runRecord{Case: "pipelined", Server: "B", Round: 11, FailedWith: "it broke"}),
 	} {
 		var out bytes.Buffer
-		err := compareTable(&out, []benchCase{{name: "pipelined"}}, runs)
+		err := compareTable(&out, []benchCase{{Name: "pipelined"}}, runs)
 		if err == nil || !strings.Contains(err.Error(), "pipelined") || !strings.Contains(out.String(), "FAILED") {
 			t.Errorf("%v\n%s", err, out.String())
 		}

@@ -29,6 +29,7 @@ const (
 func holdMain(args []string) int {
 	fs := flag.NewFlagSet(holdCommand, flag.ContinueOnError)
 	addr := fs.String("addr", "", "server")
+	target := fs.String("target", "/plaintext", "of the request")
 	count := fs.Int("connections", 0, "how many")
 	if err := fs.Parse(args); err != nil {
 		return exitUsage
@@ -38,7 +39,7 @@ func holdMain(args []string) int {
 		fmt.Fprintln(os.Stderr, "held for too long")
 		os.Exit(exitFailed)
 	})
-	conns, err := openIdle(*addr, *count)
+	conns, err := openIdle(*addr, *target, *count)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
@@ -52,7 +53,7 @@ func holdMain(args []string) int {
 }
 
 // openIdle opens count connections which have each made one request.
-func openIdle(addr string, count int) ([]net.Conn, error) {
+func openIdle(addr, target string, count int) ([]net.Conn, error) {
 	var (
 		wg    sync.WaitGroup
 		next  atomic.Int64
@@ -66,7 +67,7 @@ func openIdle(addr string, count int) ([]net.Conn, error) {
 				if i >= count {
 					return
 				}
-				conn, err := openOne(addr, i)
+				conn, err := openOne(addr, exchangeOf("plaintext", target, 0), i)
 				if err != nil {
 					errs[opener] = err
 					return
@@ -83,7 +84,7 @@ func openIdle(addr string, count int) ([]net.Conn, error) {
 	return conns, nil
 }
 
-func openOne(addr string, i int) (net.Conn, error) {
+func openOne(addr string, x exchange, i int) (net.Conn, error) {
 	dialer := net.Dialer{
 		LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i%sourceAddrs))},
 		Timeout:   5 * time.Second,
@@ -93,14 +94,13 @@ func openOne(addr string, i int) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := load{addr: addr, depth: 1}
 	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return nil, err
 	}
-	if _, err := conn.Write(l.request()); err != nil {
+	if _, err := conn.Write(x.bytes(addr, false)); err != nil {
 		return nil, err
 	}
-	if err := newResponseReader(conn).next(); err != nil {
+	if err := newResponseReader(conn, x).next(); err != nil {
 		return nil, err
 	}
 	return conn, conn.SetDeadline(time.Time{})

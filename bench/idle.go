@@ -21,8 +21,8 @@ const (
 
 // idleGrowth is the server's resident memory before and with count idle
 // connections.
-func idleGrowth(ctx context.Context, p *process, count int) (before, after int64, err error) {
-	warm, err := openIdle(p.addr, idleWarmUp)
+func idleGrowth(ctx context.Context, p *process, target string, count int) (before, after int64, err error) {
+	warm, err := openIdle(p.addr, target, idleWarmUp)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -34,7 +34,7 @@ func idleGrowth(ctx context.Context, p *process, count int) (before, after int64
 		return 0, 0, err
 	}
 
-	h, err := startHolder(ctx, p.addr, count)
+	h, err := startHolder(ctx, p.addr, target, count)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -64,13 +64,13 @@ type holder struct {
 	stderr *child.Tail
 }
 
-func startHolder(ctx context.Context, addr string, count int) (*holder, error) {
+func startHolder(ctx context.Context, addr, target string, count int) (*holder, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	h := &holder{stderr: &child.Tail{}}
-	h.cmd = exec.CommandContext(ctx, self, holdCommand, "-addr", addr, "-connections", strconv.Itoa(count))
+	h.cmd = exec.CommandContext(ctx, self, holdCommand, "-addr", addr, "-target", target, "-connections", strconv.Itoa(count))
 	h.cmd.Stderr = h.stderr
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if h.stdin, err = h.cmd.StdinPipe(); err != nil {

@@ -15,35 +15,31 @@ import (
 	"github.com/weirhttp/weir/bench/internal/wrk"
 )
 
-// path is of the ten characters or more that TechEmpower asks for, and every
-// server answers it with body.
-const (
-	path = "/plaintext"
-	body = "Hello, World!"
-)
-
 // A loadResult is what a load generator saw.
 type loadResult struct {
 	Requests  int64         `json:"requests"`
 	PerSecond float64       `json:"per_second"`
 	P50       time.Duration `json:"p50_ns"`
 	P99       time.Duration `json:"p99_ns"`
+	Rate      *rateResult   `json:"rate,omitempty"`     // of a fixed rate
 	Problems  []string      `json:"problems,omitempty"` // anything that makes the run worthless
 }
 
 // wrkArgs loads like the case says. wrk's own headers are only Host, and with
 // closing, Connection.
-func wrkArgs(c benchCase, addr, dir string, length time.Duration) []string {
+func wrkArgs(c benchCase, target, addr, dir string, length time.Duration) []string {
+	x := exchangeOf(c.route, target, c.size)
 	args := []string{
 		"-t2", "-c" + strconv.Itoa(c.connections), fmt.Sprintf("-d%.0fs", length.Seconds()), "--latency",
 	}
 	if c.closing {
 		args = append(args, "-H", "Connection: close")
 	}
-	if c.depth > 1 {
-		args = append(args, "-s", dir+"/pipeline.lua")
+	if c.depth <= 1 && x.method == "GET" {
+		return append(args, "http://"+addr+x.target)
 	}
-	return append(args, "http://"+addr+path)
+	return append(args, "-s", dir+"/request.lua", "http://"+addr+x.target, "--",
+		x.method, x.target, strconv.Itoa(len(x.content)), strconv.Itoa(max(c.depth, 1)))
 }
 
 func runWrk(ctx context.Context, program string, args []string) (*loadResult, error) {
@@ -59,28 +55,29 @@ func runWrk(ctx context.Context, program string, args []string) (*loadResult, er
 }
 
 // loadArgs loads like the case says with the built-in loader.
-func loadArgs(c benchCase, addr string, length time.Duration) []string {
+func loadArgs(c benchCase, target, addr string, length time.Duration) []string {
 	return []string{
 		loadCommand, "-addr", addr, "-connections", strconv.Itoa(c.connections),
-		"-depth", strconv.Itoa(c.depth), "-close=" + strconv.FormatBool(c.closing),
+		"-route", c.route, "-target", target, "-size", strconv.Itoa(c.size),
+		"-depth", strconv.Itoa(max(c.depth, 1)), "-close=" + strconv.FormatBool(c.closing),
 		"-duration", length.String(),
 	}
 }
 
-// runLoader runs the built-in loader as a process of its own, so that neither
-// its work nor its garbage collection is on the runner's account.
-func runLoader(ctx context.Context, args []string) (*loadResult, error) {
+// runSelf runs this program as a load generator: as a process of its own, so
+// that neither its work nor its garbage collection is on the runner's account.
+func runSelf(ctx context.Context, args []string) (*loadResult, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	out, err := output(ctx, self, args)
 	if err != nil {
-		return nil, fmt.Errorf("loader: %w", err)
+		return nil, fmt.Errorf("%s: %w", args[0], err)
 	}
 	result := &loadResult{}
 	if err := json.Unmarshal(out, result); err != nil {
-		return nil, fmt.Errorf("loader: %w", err)
+		return nil, fmt.Errorf("%s: %w", args[0], err)
 	}
 	return result, nil
 }

@@ -19,17 +19,23 @@ import (
 // as a load generator.
 const loadCommand = "load"
 
-// grace is how long an answer may take after the last request was sent.
-const grace = 3 * time.Second
-
 // A load is a closed loop: each connection sends its next requests when all of
 // its last ones were answered.
 type load struct {
 	addr        string
+	want        exchange
 	connections int
 	depth       int  // requests written at a time
 	closing     bool // a connection for each request
 	duration    time.Duration
+}
+
+// exchangeFlags are those by which a child learns what to ask for.
+func exchangeFlags(fs *flag.FlagSet) func() exchange {
+	route := fs.String("route", "plaintext", "key of the registry")
+	target := fs.String("target", "/plaintext", "where the server has it")
+	size := fs.Int("size", 0, "octets that are sent")
+	return func() exchange { return exchangeOf(*route, *target, *size) }
 }
 
 // loadMain is the loader process: figures as JSON on standard output.
@@ -38,12 +44,14 @@ func loadMain(args []string) int {
 	fs := flag.NewFlagSet(loadCommand, flag.ContinueOnError)
 	fs.StringVar(&l.addr, "addr", "", "server")
 	fs.IntVar(&l.connections, "connections", 64, "open at a time")
+	want := exchangeFlags(fs)
 	fs.IntVar(&l.depth, "depth", 1, "requests written at a time")
 	fs.BoolVar(&l.closing, "close", false, "a connection a request")
 	fs.DurationVar(&l.duration, "duration", time.Second, "how long")
 	if err := fs.Parse(args); err != nil {
 		return exitUsage
 	}
+	l.want = want()
 	if err := json.NewEncoder(os.Stdout).Encode(l.run()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
@@ -52,11 +60,7 @@ func loadMain(args []string) int {
 }
 
 func (l *load) request() []byte {
-	one := "GET " + path + " HTTP/1.1\r\nHost: " + l.addr + "\r\n"
-	if l.closing {
-		one += "Connection: close\r\n"
-	}
-	return bytes.Repeat([]byte(one+"\r\n"), l.depth)
+	return bytes.Repeat(l.want.bytes(l.addr, l.closing), max(l.depth, 1))
 }
 
 func (l *load) run() *loadResult {
@@ -130,7 +134,7 @@ func (c *client) connection() error {
 	if err := conn.SetDeadline(c.until.Add(grace)); err != nil {
 		return err
 	}
-	responses := newResponseReader(conn)
+	responses := newResponseReader(conn, c.load.want)
 	if c.load.closing {
 		return c.exchange(conn, responses, dialled)
 	}
@@ -150,7 +154,7 @@ func (c *client) exchange(conn net.Conn, responses *responseReader, begin time.T
 	if _, err := conn.Write(c.request); err != nil {
 		return err
 	}
-	for range c.load.depth {
+	for range max(c.load.depth, 1) {
 		if err := responses.next(); err != nil {
 			return err
 		}

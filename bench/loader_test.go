@@ -12,10 +12,12 @@ import (
 	"time"
 )
 
+func plaintextAt(target string) exchange { return exchangeOf("plaintext", target, 0) }
+
 func plaintextHandler(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Server", "test")
 	w.Header().Set("Content-Type", "text/plain")
-	io.WriteString(w, body)
+	io.WriteString(w, hello)
 }
 
 // testServer counts the connections that it gets.
@@ -43,12 +45,12 @@ func TestLoad(t *testing.T) {
 			var served atomic.Int64
 			addr, conns := testServer(t, func(w http.ResponseWriter, r *http.Request) {
 				served.Add(1)
-				if r.URL.Path != path || r.Close != l.closing {
+				if r.URL.Path != "/plaintext" || r.Close != l.closing {
 					t.Errorf("asked for %s, close %v", r.URL.Path, r.Close)
 				}
 				plaintextHandler(w, r)
 			})
-			l.addr, l.duration = addr, 150*time.Millisecond
+			l.addr, l.want, l.duration = addr, plaintextAt("/plaintext"), 150*time.Millisecond
 			got := l.run()
 			if len(got.Problems) > 0 {
 				t.Fatal(got.Problems)
@@ -76,16 +78,16 @@ func TestLoadReportsProblems(t *testing.T) {
 		closing bool
 		want    string
 	}{
-		"status":     {func(w http.ResponseWriter, r *http.Request) { http.Error(w, body, 500) }, false, "500"},
+		"status":     {func(w http.ResponseWriter, r *http.Request) { http.Error(w, hello, 500) }, false, "500"},
 		"body":       {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "Hello, Moon!!") }, false, "Moon"},
-		"length":     {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "Hello") }, false, "Content-Length 5"},
+		"length":     {func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "Hello") }, false, "5 octets"},
 		"broken off": {func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, false, "EOF"},
 		"chunked":    {func(w http.ResponseWriter, r *http.Request) { w.(http.Flusher).Flush() }, false, "no Content-Length"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			addr, _ := testServer(t, c.handler)
-			l := load{addr: addr, connections: 2, depth: 1, closing: c.closing, duration: 50 * time.Millisecond}
+			l := load{addr: addr, want: plaintextAt("/"), connections: 2, depth: 1, closing: c.closing, duration: 50 * time.Millisecond}
 			got := strings.Join(l.run().Problems, "\n")
 			if !strings.Contains(got, c.want) {
 				t.Errorf("got %q, want %q in it", got, c.want)
@@ -95,15 +97,15 @@ func TestLoadReportsProblems(t *testing.T) {
 }
 
 func TestLoadWithoutServer(t *testing.T) {
-	l := load{addr: "127.0.0.1:1", connections: 1, depth: 1, duration: 20 * time.Millisecond}
+	l := load{addr: "127.0.0.1:1", want: plaintextAt("/"), connections: 1, depth: 1, duration: 20 * time.Millisecond}
 	if got := l.run(); len(got.Problems) == 0 || got.Requests != 0 {
 		t.Errorf("got %+v", got)
 	}
 }
 
 func TestResponsesSplitAnywhere(t *testing.T) {
-	const one = "HTTP/1.1 200 OK\r\nServer: x\r\ncontent-LENGTH: 13\r\n\r\n" + body
-	r := newResponseReader(iotest.OneByteReader(strings.NewReader(strings.Repeat(one, 3))))
+	const one = "HTTP/1.1 200 OK\r\nServer: x\r\ncontent-LENGTH: 13\r\n\r\n" + hello
+	r := newResponseReader(iotest.OneByteReader(strings.NewReader(strings.Repeat(one, 3))), plaintextAt("/"))
 	for range 3 {
 		if err := r.next(); err != nil {
 			t.Fatal(err)
@@ -114,32 +116,9 @@ func TestResponsesSplitAnywhere(t *testing.T) {
 	}
 }
 
-func TestVerify(t *testing.T) {
-	for _, closing := range []bool{false, true} {
-		addr, _ := testServer(t, plaintextHandler)
-		if err := verify(addr, benchCase{closing: closing}); err != nil {
-			t.Errorf("closing %v: %v", closing, err)
-		}
-	}
-	wrong := map[string]http.HandlerFunc{
-		"Server": func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, body) },
-		"Date": func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Date", "today")
-			plaintextHandler(w, r)
-		},
-		"404": http.NotFound,
-	}
-	for want, handler := range wrong {
-		addr, _ := testServer(t, handler)
-		if err := verify(addr, benchCase{}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v", want, err)
-		}
-	}
-}
-
 func TestIdleConnections(t *testing.T) {
 	addr, conns := testServer(t, plaintextHandler)
-	held, err := openIdle(addr, 50)
+	held, err := openIdle(addr, "/plaintext", 50)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +133,7 @@ func TestClosedConnectionsAreNotAlive(t *testing.T) {
 		w.Header().Set("Connection", "close")
 		plaintextHandler(w, r)
 	})
-	held, err := openIdle(addr, 3)
+	held, err := openIdle(addr, "/plaintext", 3)
 	if err != nil {
 		t.Fatal(err)
 	}

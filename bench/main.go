@@ -1,5 +1,5 @@
-// Command bench compares weir with other Go HTTP servers on one Linux machine:
-// every server answers the same plaintext request, the load generator and the
+// Command bench compares weir with other HTTP servers on one Linux machine:
+// every server answers the same requests, the load generator and the
 // servers share the machine, runs are interleaved, and the figure to trust is
 // the server's CPU time a request. README.md says what is measured and how.
 package main
@@ -12,9 +12,9 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
 
-	"github.com/weirhttp/weir/bench/internal/machine"
 	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
@@ -28,78 +28,78 @@ const (
 // The main thread lives as long as the process, so children start from it.
 func init() { runtime.LockOSThread() }
 
+// children are the first arguments with which the program starts itself.
+var children = map[string]func([]string) int{
+	loadCommand: loadMain,
+	rateCommand: rateMain,
+	holdCommand: holdMain,
+}
+
+// commands are those for people. An error of theirs is wrong usage when it wraps errUsage.
+var commands = map[string]func(context.Context, []string) error{
+	"run":     runCommand,
+	"compare": compareCommand,
+	"report":  reportCommand,
+	"list":    listCommand,
+}
+
+const usageText = `weir-bench compares HTTP servers on one machine.
+
+	weir-bench run [flags]         measure, and write a report (also without "run")
+	weir-bench report DIR          write report.md again from the raw figures
+	weir-bench compare A B         two builds of weir, side by side; or two folders of results
+	weir-bench list                servers and cases, and what is missing here
+
+Each tells its flags with -h.
+`
+
+// errUsage marks what the user can do otherwise.
+var errUsage = errors.New("wrong usage")
+
+func usage(err error) error {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errUsage, err)
+}
+
 func main() {
 	proc.RaiseDescriptorLimit()
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case loadCommand:
-			os.Exit(loadMain(os.Args[2:]))
-		case holdCommand:
-			os.Exit(holdMain(os.Args[2:]))
-		case compareCommand:
-			os.Exit(compareMain(os.Args[2:]))
-		}
-	}
+	os.Exit(dispatch(os.Args[1:]))
+}
 
-	opts, err := parseOptions(os.Args[1:])
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "weir-bench:", err)
-		os.Exit(exitUsage)
+func dispatch(args []string) int {
+	name := "run"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		name, args = args[0], args[1:]
 	}
-
+	if child, ok := children[name]; ok {
+		return child(args)
+	}
+	if name == "help" {
+		fmt.Print(usageText)
+		return 0
+	}
+	command, ok := commands[name]
+	if !ok {
+		return tell(usage(fmt.Errorf("unknown command %q: want run, compare, report or list", name)))
+	}
 	// After the first signal the handler is taken out again, so that a second
 	// one ends a runner that hangs while it cleans up.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)
-	err = run(ctx, opts)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "weir-bench:", err)
-		os.Exit(exitFailed)
-	}
+	defer stop()
+	return tell(command(ctx, args))
 }
 
-// run builds, measures and reports. The report is printed also when some runs
-// failed, or a signal came: then with what there is.
-func run(ctx context.Context, opts *options) error {
-	servers, left, err := opts.buildServers(ctx)
-	if err != nil {
-		return err
+func tell(err error) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(os.Stderr, "weir-bench:", strings.TrimPrefix(err.Error(), errUsage.Error()+": "))
+		return exitUsage
 	}
-	rep := &report{
-		Machine:   machine.Describe(),
-		Generator: opts.generator(),
-		Rounds:    opts.rounds,
-		Duration:  opts.duration.String(),
-		Servers:   servers,
-		Missing:   left,
-		cases:     opts.cases,
-	}
-	fmt.Fprintf(os.Stderr, "%d cases, %d servers, load by %s: about %v\n",
-		len(opts.cases), len(servers), rep.Generator, opts.estimate(len(servers)))
-
-	m := &measurer{opts: opts, servers: servers, report: rep}
-	for _, c := range opts.cases {
-		if ctx.Err() != nil {
-			break
-		}
-		m.measure(ctx, c)
-	}
-
-	rep.markdown(os.Stdout)
-	if opts.json != "" {
-		if err := rep.writeJSON(opts.json); err != nil {
-			return err
-		}
-	}
-	switch failed := rep.failedRuns(); {
-	case ctx.Err() != nil:
-		return errors.New("stopped by a signal")
-	case failed > 0:
-		return fmt.Errorf("%d runs FAILED; see the report", failed)
-	}
-	return nil
+	fmt.Fprintln(os.Stderr, "weir-bench:", err)
+	return exitFailed
 }

@@ -4,46 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/proc"
 )
-
-// A runRecord is one run of one server, as measured.
-type runRecord struct {
-	Case       string        `json:"case"`
-	Server     string        `json:"server"`
-	Round      int           `json:"round"` // from 1
-	Load       *loadResult   `json:"load,omitempty"`
-	CPU        time.Duration `json:"cpu_ns,omitempty"`
-	CPUPer     float64       `json:"cpu_us_a_request,omitempty"`
-	RSSBefore  int64         `json:"rss_before,omitempty"`
-	RSSAfter   int64         `json:"rss_after,omitempty"`
-	RSSPer     float64       `json:"rss_a_connection,omitempty"`
-	FailedWith string        `json:"failed,omitempty"`
-}
-
-// when is for people; a server that failed before its first run has round 0.
-func (r runRecord) when() string {
-	if r.Round == 0 {
-		return "start"
-	}
-	return fmt.Sprintf("round %d", r.Round)
-}
 
 // measurer makes the runs. Main goroutine only: it starts processes.
 type measurer struct {
-	opts    *options
-	servers []server
-	report  *report
+	opts     *options
+	servers  []server
+	results  *results
+	done     func(runRecord) // is told of each run
+	capacity map[string]float64
 }
 
 func (m *measurer) measure(ctx context.Context, c benchCase) {
-	if c.idle {
+	if c.Kind == idleMemory {
 		m.measureIdle(ctx, c)
 		return
 	}
 	m.measureLoad(ctx, c)
+}
+
+// offering are the servers that have what the case asks for.
+func (m *measurer) offering(c benchCase) (rows []server) {
+	for _, s := range m.servers {
+		if s.offers(c) {
+			rows = append(rows, s)
+		}
+	}
+	return rows
 }
 
 // measureLoad keeps one process of each server through all rounds of the case.
@@ -56,7 +47,7 @@ func (m *measurer) measureLoad(ctx context.Context, c benchCase) {
 			p.stop()
 		}
 	}()
-	for _, s := range m.servers {
+	for _, s := range m.offering(c) {
 		p, err := m.prepare(ctx, s, c)
 		if ctx.Err() != nil {
 			if p != nil {
@@ -65,7 +56,7 @@ func (m *measurer) measureLoad(ctx context.Context, c benchCase) {
 			return
 		}
 		if err != nil {
-			m.add(runRecord{Case: c.name, Server: s.Name, FailedWith: err.Error()})
+			m.add(runRecord{Case: c.Name, Server: s.Name, FailedWith: err.Error()})
 			continue
 		}
 		running = append(running, p)
@@ -77,15 +68,15 @@ func (m *measurer) measureLoad(ctx context.Context, c benchCase) {
 			if ctx.Err() != nil {
 				return
 			}
-			record.Case, record.Server, record.Round = c.name, p.server.Name, round+1
+			record.Case, record.Server, record.Round = c.Name, p.server.Name, round+1
 			m.add(record)
 		}
 	}
 }
 
-// prepare starts a server, verifies its response, and warms it up with the
-// built-in loader whatever makes the load later: that one checks every byte
-// and sees an answer that never comes, which wrk does not.
+// prepare starts a server, verifies its responses, and warms it up with a
+// client of our own whatever makes the load later: that one checks every
+// octet and sees an answer that never comes, which wrk does not.
 func (m *measurer) prepare(ctx context.Context, s server, c benchCase) (*process, error) {
 	p, err := start(ctx, s, c)
 	if err != nil {
@@ -99,15 +90,22 @@ func (m *measurer) prepare(ctx context.Context, s server, c benchCase) (*process
 }
 
 func (m *measurer) checkAndWarm(ctx context.Context, p *process, c benchCase) error {
-	if err := verify(p.addr, c); err != nil {
+	if err := verify(p.server, p.addr, c); err != nil {
 		return fmt.Errorf("verifying: %w", err)
 	}
-	result, err := runLoader(ctx, loadArgs(c, p.addr, warmUp))
+	args := loadArgs(c, p.server.entry.Routes[c.route], p.addr, warmUp)
+	if c.share > 0 { // the warming up tells what the share is of, once for all such cases
+		args = rateArgs(c, p.server.entry.Routes, p.addr, 0, max(warmUp, m.opts.duration))
+	}
+	result, err := runSelf(ctx, args)
 	if err != nil {
 		return fmt.Errorf("warming up: %w", err)
 	}
 	if len(result.Problems) > 0 {
 		return fmt.Errorf("warming up: %s", strings.Join(result.Problems, "; "))
+	}
+	if c.share > 0 && m.capacity[p.server.Name] == 0 {
+		m.capacity[p.server.Name] = result.PerSecond
 	}
 	return p.alive()
 }
@@ -120,28 +118,24 @@ func (m *measurer) loadOnce(ctx context.Context, p *process, c benchCase) (recor
 	if err := p.alive(); err != nil {
 		return fail(err)
 	}
+	probing, stop := context.WithCancel(ctx)
+	defer stop()
+	probed := make(chan error, 1)
+	go func() {
+		probed <- probe(probing, p.addr, exchangeOf(c.route, p.server.entry.Routes[c.route], c.size), c.closing)
+	}()
+
 	before, err := p.cpu()
 	if err != nil {
 		return fail(err)
 	}
-	length := c.length(m.opts.duration)
-	if m.opts.wrk != "" {
-		args := wrkArgs(c, p.addr, m.opts.dir, length)
-		m.report.command(c, p.addr, "wrk", args)
-		record.Load, err = runWrk(ctx, m.opts.wrk, args)
-	} else {
-		args := loadArgs(c, p.addr, length)
-		m.report.command(c, p.addr, "weir-bench", args)
-		record.Load, err = runLoader(ctx, args)
-	}
+	record.Load, err = m.load(ctx, p, c)
+	after, cpuErr := p.cpu()
+	stop()
 	if aliveErr := p.alive(); aliveErr != nil {
 		err = aliveErr // the cause of whatever the load generator says
 	}
-	if err != nil {
-		return fail(err)
-	}
-	after, err := p.cpu()
-	if err != nil {
+	if err := errors.Join(err, cpuErr, <-probed); err != nil {
 		return fail(err)
 	}
 	if len(record.Load.Problems) > 0 {
@@ -152,50 +146,114 @@ func (m *measurer) loadOnce(ctx context.Context, p *process, c benchCase) (recor
 	return record
 }
 
+// load has one run of the case made by whoever makes that kind of load.
+func (m *measurer) load(ctx context.Context, p *process, c benchCase) (*loadResult, error) {
+	length, routes := c.length(m.opts.duration), p.server.entry.Routes
+	if c.Kind == fixedRate {
+		rate, capacity := c.rate, 0.0
+		if c.share > 0 {
+			capacity = m.capacity[p.server.Name]
+			rate = c.share * capacity
+		}
+		args := rateArgs(c, routes, p.addr, rate, length)
+		m.results.command(c, p.addr, "weir-bench", rateArgs(c, routes, p.addr, c.rate, length))
+		result, err := runSelf(ctx, args)
+		if err == nil && result.Rate != nil {
+			result.Rate.Capacity = capacity
+		}
+		return result, err
+	}
+	if m.opts.wrk != "" {
+		args := wrkArgs(c, routes[c.route], p.addr, m.opts.dir, length)
+		m.results.command(c, p.addr, "wrk", args)
+		return runWrk(ctx, m.opts.wrk, args)
+	}
+	args := loadArgs(c, routes[c.route], p.addr, length)
+	m.results.command(c, p.addr, "weir-bench", args)
+	return runSelf(ctx, args)
+}
+
 // measureIdle takes a fresh process for each run: memory that a process once
 // had is seldom given back.
 func (m *measurer) measureIdle(ctx context.Context, c benchCase) {
+	rows := m.offering(c)
 	for round := range c.rounds(m.opts.rounds) {
-		for i := range m.servers {
-			s := m.servers[(i+round)%len(m.servers)]
+		for i := range rows {
+			s := rows[(i+round)%len(rows)]
 			record := m.idleOnce(ctx, s, c)
 			if ctx.Err() != nil {
 				return
 			}
-			record.Case, record.Server, record.Round = c.name, s.Name, round+1
+			record.Case, record.Server, record.Round = c.Name, s.Name, round+1
 			m.add(record)
 		}
 	}
 }
 
 func (m *measurer) idleOnce(ctx context.Context, s server, c benchCase) (record runRecord) {
+	// Some descriptors of each process are not connections of the case.
+	record.Connections = min(c.connections, proc.DescriptorLimit()-200)
 	p, err := start(ctx, s, c)
 	if err == nil {
 		defer p.stop()
-		if err = verify(p.addr, c); err == nil {
-			record.RSSBefore, record.RSSAfter, err = idleGrowth(ctx, p, m.opts.idle)
+		if err = verify(s, p.addr, c); err == nil {
+			record.RSSBefore, record.RSSAfter, err = idleGrowth(ctx, p, s.entry.Routes[c.route], record.Connections)
 		}
 	}
 	if err != nil {
 		record.FailedWith = err.Error()
 		return record
 	}
-	record.RSSPer = float64(record.RSSAfter-record.RSSBefore) / float64(m.opts.idle)
+	record.RSSPer = float64(record.RSSAfter-record.RSSBefore) / float64(record.Connections)
 	return record
 }
 
 // add keeps a run and says so.
 func (m *measurer) add(r runRecord) {
-	m.report.Runs = append(m.report.Runs, r)
+	m.results.Runs = append(m.results.Runs, r)
+	m.done(r)
+}
+
+// line is for people who wait.
+func (r runRecord) line() string {
 	line := fmt.Sprintf("%-14s %-8s %-16s ", r.Case, r.when(), r.Server)
 	switch {
 	case r.FailedWith != "":
-		line += "FAILED: " + r.FailedWith
+		return line + "FAILED: " + oneLine(r.FailedWith)
 	case r.Load == nil:
-		line += fmt.Sprintf("%8.0f bytes a connection", r.RSSPer)
-	default:
-		line += fmt.Sprintf("%9.0f requests/s  p99 %-8s %7.3f us CPU a request",
-			r.Load.PerSecond, latency(r.Load.P99), r.CPUPer)
+		return line + fmt.Sprintf("%8.0f bytes a connection", r.RSSPer)
 	}
-	fmt.Fprintln(os.Stderr, line)
+	line += fmt.Sprintf("%9.0f requests/s  p99 %-8s %7.3f us CPU a request", r.Load.PerSecond, latency(r.Load.P99), r.CPUPer)
+	if r.Load.bottleneck() {
+		line += "  (the client was a bottleneck)"
+	}
+	return line
+}
+
+// when is for people; a server that failed before its first run has round 0.
+func (r runRecord) when() string {
+	if r.Round == 0 {
+		return "start"
+	}
+	return fmt.Sprintf("round %d", r.Round)
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// estimate is for people. What starting, settling and verifying add to the
+// runs themselves was timed once.
+func (m *measurer) estimate() (total time.Duration) {
+	for _, c := range m.opts.cases {
+		total += m.weight(c) * time.Duration(len(m.offering(c))*c.rounds(m.opts.rounds))
+	}
+	return total
+}
+
+// weight is about how long a run of the case takes, with its part of what comes before.
+func (m *measurer) weight(c benchCase) time.Duration {
+	each := c.length(m.opts.duration) + 50*time.Millisecond
+	if c.Kind != idleMemory {
+		each += (warmUp + 200*time.Millisecond) / time.Duration(c.rounds(m.opts.rounds))
+	}
+	return each
 }

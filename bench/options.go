@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/weirhttp/weir/bench/internal/proc"
 	"github.com/weirhttp/weir/bench/internal/registry"
 )
 
@@ -24,9 +23,9 @@ type options struct {
 	variants []weirVariant
 	duration time.Duration // of one run
 	rounds   int
-	idle     int    // connections of the idle case
 	wrk      string // path; "" uses the loader of our own
-	json     string
+	out      string // folder of the results, "" for one that is named for the day and the machine
+	into     string // a document, "" for none
 }
 
 // A weirVariant is one more row: the same weir with other arguments.
@@ -35,78 +34,111 @@ type weirVariant struct {
 	args []string
 }
 
-const usageText = `weir-bench compares weir with other servers. Run it in the bench folder:
+const runUsage = `weir-bench run compares weir with other servers. Run it in the bench folder:
 
-	go run . [flags]
+	weir-bench run [flags]
 
-weir-bench compare -h tells about comparing two builds of weir.
-
-The report goes to standard output, a line for each run to standard error.
-Exit status: 0 all runs were good, 1 a run or a build failed, 2 wrong usage.
+A folder with the raw figures and report.md is written, and report.md to standard output; a line for each run goes to
+standard error. Exit status: 0 all runs were good, 1 a run or a build failed, 2 wrong usage.
 
 `
 
+// lists says in a usage what a list may have.
+func lists(what string, names []string) string {
+	return "which " + what + ", comma-separated, of " + strings.Join(names, ",") + " (default: those of the preset)"
+}
+
 func parseOptions(args []string) (*options, error) {
 	opts := &options{}
-	fs := flag.NewFlagSet("weir-bench", flag.ContinueOnError)
-	fs.SetOutput(io.Discard)
-	fs.Usage = func() {} // an error is one line; -h prints the usage below
-
-	var quick bool
-	var load, own, peers string
-	cases := strings.Join(caseNames(), ",")
-	fs.BoolVar(&quick, "quick", false, "2 rounds of 2 s, unless -rounds or -duration say otherwise")
-	fs.DurationVar(&opts.duration, "duration", 5*time.Second, "length of a run, whole seconds")
-	fs.IntVar(&opts.rounds, "rounds", 5, "runs of each server in each case")
-	fs.StringVar(&cases, "cases", cases, "which cases, comma-separated")
-	fs.StringVar(&peers, "servers", "", "which servers, comma-separated (default: all of the registry)")
-	fs.StringVar(&own, "registry", "", "`folder` with TOML files of more servers, or of other ones with the same name")
-	fs.IntVar(&opts.idle, "idle-connections", 19000, "connections of the idle case")
-	fs.StringVar(&load, "load", "auto", "load generator: wrk, go, or auto (wrk when it is installed)")
+	fs := newFlags("run", runUsage)
+	var name, load, own, cases, servers string
+	fs.StringVar(&name, "preset", "core", "how much: quick, core or full")
+	fs.DurationVar(&opts.duration, "duration", 0, "length of a run, whole seconds (default: that of the preset)")
+	fs.IntVar(&opts.rounds, "rounds", 0, "runs of each server in each case (default: that of the preset)")
+	fs.StringVar(&cases, "cases", "", lists("cases", caseNames()))
+	fs.StringVar(&servers, "servers", "", "which servers, comma-separated (default: those of the preset, and of -registry)")
+	registryFlag(fs, &own)
+	fs.StringVar(&load, "load", "auto", "load generator of closed loops: wrk, go, or auto (wrk when it is installed)")
 	fs.StringVar(&opts.weir, "weir", "", "path of a built weir (default: build it from this repository)")
-	fs.StringVar(&opts.json, "json", "", "file for every run's raw figures")
+	fs.StringVar(&opts.out, "out", "", "folder for the results (default: results/<date>-<cpu>)")
+	fs.StringVar(&opts.into, "into", "", "put the tables into this document as well, between its marks")
 	fs.Func("weir-args", "`NAME=ARGS` or ARGS: one more weir, with these arguments split at spaces (repeatable)",
 		func(value string) error {
 			v, err := parseVariant(value)
 			opts.variants = append(opts.variants, v)
 			return err
 		})
-
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Print(usageText)
-			fs.SetOutput(os.Stdout)
-			fs.PrintDefaults()
-		}
+	if err := fs.parse(args, 0); err != nil {
 		return nil, err
 	}
-	if fs.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q (flags only, see -h)", fs.Arg(0))
+	p, err := presetOf(name)
+	if err != nil {
+		return nil, err
 	}
-
 	set := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { set[f.Name] = true })
-	if quick && !set["duration"] {
-		opts.duration = 2 * time.Second
+	if !set["duration"] {
+		opts.duration = p.duration
 	}
-	if quick && !set["rounds"] {
-		opts.rounds = 2
+	if !set["rounds"] {
+		opts.rounds = p.rounds
 	}
-
-	var err error
+	if !set["cases"] && p.cases != nil {
+		cases = strings.Join(p.cases, ",")
+	}
+	if cases == "" && !set["cases"] {
+		cases = strings.Join(caseNames(), ",")
+	}
 	if opts.cases, err = chooseCases(cases); err != nil {
 		return nil, err
 	}
 	if opts.dir, err = findModule(); err != nil {
 		return nil, err
 	}
-	if opts.entries, err = chooseEntries(opts.dir, own, peers); err != nil {
+	if opts.entries, err = chooseEntries(opts.dir, own, servers, p.servers); err != nil {
 		return nil, err
 	}
-	if err := opts.check(load); err != nil {
-		return nil, err
+	if opts.into != "" {
+		if _, err := marks.Read(opts.into); err != nil {
+			return nil, fmt.Errorf("-into: %w", err)
+		}
 	}
-	return opts, nil
+	return opts, opts.check(load)
+}
+
+// flags is a flag set whose errors are one line.
+type flags struct {
+	*flag.FlagSet
+	usage string
+}
+
+func newFlags(name, usage string) flags {
+	fs := flag.NewFlagSet("weir-bench "+name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Usage = func() {}
+	return flags{fs, usage}
+}
+
+func (f flags) parse(args []string, want int) error {
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Print(f.usage)
+			f.SetOutput(os.Stdout)
+			f.PrintDefaults()
+		}
+		return err
+	}
+	if f.NArg() != want {
+		if want == 0 {
+			return fmt.Errorf("unexpected argument %q (flags only, see -h)", f.Arg(0))
+		}
+		return fmt.Errorf("want flags, then %d paths, not %q", want, f.Args())
+	}
+	return nil
+}
+
+func registryFlag(fs flags, own *string) {
+	fs.StringVar(own, "registry", "", "`folder` with TOML files of more servers, or of other ones with the same name")
 }
 
 func (o *options) check(load string) error {
@@ -115,8 +147,6 @@ func (o *options) check(load string) error {
 		return fmt.Errorf("-duration %v: want whole seconds, 1s to 2m", o.duration)
 	case o.rounds < 1 || o.rounds > 50:
 		return fmt.Errorf("-rounds %d: want 1 to 50", o.rounds)
-	case o.idle < 1 || o.idle > 1_000_000:
-		return fmt.Errorf("-idle-connections %d: want 1 to 1000000", o.idle)
 	case len(o.variants) > 0 && !slices.Contains(entryNames(o.entries), subject):
 		return errors.New("-weir-args needs weir among -servers")
 	}
@@ -126,10 +156,6 @@ func (o *options) check(load string) error {
 			return fmt.Errorf("-weir-args: two variants are called %q", v.name)
 		}
 		names[v.name] = true
-	}
-	// Some descriptors of each process are not connections of the case.
-	if limit := proc.DescriptorLimit(); o.idle > limit-200 {
-		return fmt.Errorf("-idle-connections %d: a process may hold %d descriptors here", o.idle, limit)
 	}
 	if o.weir != "" {
 		path, err := filepath.Abs(o.weir)
@@ -158,17 +184,23 @@ func (o *options) check(load string) error {
 	return nil
 }
 
-// chooseEntries picks from the registry what the list names, or all.
-func chooseEntries(module, own, list string) ([]registry.Entry, error) {
+// chooseEntries picks from the registry what the list names, or else the usual ones and those of the folder.
+func chooseEntries(module, own, list string, usual []string) ([]registry.Entry, error) {
 	entries, err := loadEntries(module, own)
-	if err != nil || list == "" {
-		return entries, err
-	}
-	names, err := choose("servers", list, entryNames(entries))
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(entries, func(e registry.Entry) bool { return !slices.Contains(names, e.Name) }), nil
+	chosen := func(e registry.Entry) bool {
+		return usual == nil || slices.Contains(usual, e.Name) || rank(e.Name) == len(order)
+	}
+	if list != "" {
+		names, err := choose("servers", list, entryNames(entries))
+		if err != nil {
+			return nil, err
+		}
+		chosen = func(e registry.Entry) bool { return slices.Contains(names, e.Name) }
+	}
+	return slices.DeleteFunc(entries, func(e registry.Entry) bool { return !chosen(e) }), nil
 }
 
 // parseVariant takes "name=args", or bare args, which start with a dash and
@@ -214,18 +246,4 @@ func (o *options) generator() string {
 		return "wrk"
 	}
 	return "the built-in Go loader"
-}
-
-// estimate is for people. What starting, settling and verifying add to the
-// runs themselves was timed once.
-func (o *options) estimate(servers int) time.Duration {
-	var total time.Duration
-	for _, c := range o.cases {
-		each := time.Duration(c.rounds(o.rounds)) * (c.length(o.duration) + 300*time.Millisecond)
-		if !c.idle {
-			each += warmUp + 300*time.Millisecond
-		}
-		total += time.Duration(servers) * each
-	}
-	return total.Round(10 * time.Second)
 }

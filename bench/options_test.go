@@ -1,27 +1,31 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/registry"
 )
 
 func TestOptions(t *testing.T) {
 	opts, err := parseOptions([]string{
-		"--quick", "--rounds", "3", "--servers", "fasthttp,weir", "--cases", "idle,close",
+		"--preset", "quick", "--rounds", "3", "--servers", "fasthttp,weir", "--cases", "idle-19k,close",
 		"--weir-args", "spread=--accept=reuseport --loops 4", "--weir-args", "--loops=1", "--load", "go",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if opts.rounds != 3 || opts.duration != 2*time.Second || opts.wrk != "" {
+	if opts.rounds != 3 || opts.duration != time.Second || opts.wrk != "" {
 		t.Errorf("got %+v", opts)
 	}
 	if names := entryNames(opts.entries); !slices.Equal(names, []string{"weir", "fasthttp"}) {
 		t.Errorf("servers: %v", names)
 	}
-	if len(opts.cases) != 2 || opts.cases[0].name != "close" {
+	if len(opts.cases) != 2 || opts.cases[0].Name != "close" {
 		t.Errorf("cases: %v", opts.cases)
 	}
 	want := []weirVariant{
@@ -53,12 +57,48 @@ func TestWrongUsage(t *testing.T) {
 		"--weir-args --a --weir-args --a":    "--a",
 		"--servers gnet --weir-args --loops": "-weir-args",
 		"--weir /nowhere/weir":               "/nowhere/weir",
-		"--idle-connections 999999":          "descriptors",
+		"--preset some":                      "quick, core or full",
+		"--into /nowhere":                    "-into",
 	}
 	for line, want := range cases {
 		_, err := parseOptions(strings.Fields(line))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v, want one line with %q", line, err, want)
 		}
+	}
+}
+
+// TestPresets: what they name is there, and the first takes less than two minutes.
+func TestPresets(t *testing.T) {
+	for _, p := range presets {
+		opts, err := parseOptions([]string{"--preset", p.name})
+		if err != nil {
+			t.Errorf("%s: %v", p.name, err)
+			continue
+		}
+		m := &measurer{opts: opts}
+		for _, e := range opts.entries {
+			m.servers = append(m.servers, serverOf(registry.Prepared{Entry: e}))
+		}
+		if len(p.servers) > 0 && len(m.servers) != len(p.servers) || len(p.cases) > 0 && len(opts.cases) != len(p.cases) {
+			t.Errorf("%s: %d servers, %d cases", p.name, len(m.servers), len(opts.cases))
+		}
+		most := map[string]time.Duration{"quick": 105 * time.Second, "core": 12 * time.Minute, "full": 24 * time.Hour}[p.name]
+		if got := m.estimate(); got > most || opts.rounds < leastRounds {
+			t.Errorf("%s: %d rounds in about %v", p.name, opts.rounds, got)
+		}
+	}
+}
+
+// TestRegistryFolder: a server of the user's own is in every preset.
+func TestRegistryFolder(t *testing.T) {
+	dir := t.TempDir()
+	text := "name = 'mine'\nkind = 'go'\nfind.program = 'mine'\nstart.command = ['{binary}']\nroutes.plaintext = '/'\n"
+	if err := os.WriteFile(filepath.Join(dir, "mine.toml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	opts, err := parseOptions([]string{"--preset", "quick", "--registry", dir})
+	if err != nil || !slices.Contains(entryNames(opts.entries), "mine") || slices.Contains(entryNames(opts.entries), "hertz") {
+		t.Errorf("got %v, %v", opts, err)
 	}
 }

@@ -24,6 +24,8 @@ type server struct {
 	About   string   `json:"about,omitempty"`
 	Version string   `json:"version"`
 	Args    []string `json:"args,omitempty"` // behind those of the entry
+	Command []string `json:"command"`        // with its placeholders
+	Closing []string `json:"closing,omitempty"`
 
 	entry  registry.Entry
 	binary string
@@ -42,22 +44,23 @@ func (s server) command(c benchCase, v registry.Values) []string {
 }
 
 // shown is the command for people, with its placeholders.
-func (s server) shown(c benchCase) []string {
-	words := slices.Clone(s.entry.Start.Command)
-	if c.closing {
-		words = append(words, s.entry.Start.Closing...)
+func (s server) shown(closing bool) string {
+	words := slices.Clone(s.Command)
+	if closing {
+		words = append(words, s.Closing...)
 	}
-	words = append(words, s.Args...)
-	for i, word := range words {
-		words[i] = strings.ReplaceAll(word, "{binary}", filepath.Base(s.binary))
-	}
-	return words
+	line := strings.Join(append(words, s.Args...), " ")
+	return strings.ReplaceAll(line, "{binary}", s.Family)
 }
 
 // offers tells whether the server has what the case asks for.
 func (s server) offers(c benchCase) bool {
-	_, ok := s.entry.Routes[c.routeName()]
-	return ok
+	for _, route := range c.routes() {
+		if _, ok := s.entry.Routes[route]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // loadEntries reads the registry: the entries of this module, in the order in which reports list them, and then those of a folder.
@@ -129,7 +132,8 @@ func (o *options) buildServers(ctx context.Context) (rows []server, left []missi
 }
 
 func serverOf(p registry.Prepared) server {
-	return server{Name: p.Name, Family: p.Family, Kind: p.Kind, About: p.About, Version: p.VersionText, entry: p.Entry, binary: p.Binary}
+	return server{Name: p.Name, Family: p.Family, Kind: p.Kind, About: p.About, Version: p.VersionText,
+		Command: p.Start.Command, Closing: p.Start.Closing, entry: p.Entry, binary: p.Binary}
 }
 
 func (o *options) variantsOf(row server) (rows []server) {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"maps"
 	"math"
 	"slices"
+
+	"github.com/weirhttp/weir/bench/internal/bootstrap"
 )
 
 // median is NaN when there is nothing: what was not measured then shows as
@@ -21,71 +24,115 @@ func median(values []float64) float64 {
 
 // A summary is what the good runs of one server in one case come to.
 type summary struct {
-	server         string
-	good, failed   int
-	perSecond      float64
-	p50, p99       float64 // ns
-	cpu            float64 // us a request
-	cpuMin, cpuMax float64
-	rss            float64 // bytes a connection
-	rssMin, rssMax float64
-}
-
-// cost is the figure that servers are compared by in a case.
-func (s summary) cost(c benchCase) float64 {
-	if c.idle {
-		return s.rss
-	}
-	return s.cpu
+	server       server
+	offered      bool // some run was tried
+	good, failed int
+	figure       bootstrap.Interval // of the case's kind
+	perSecond    bootstrap.Interval
+	cpu          bootstrap.Interval // us a request
+	p50, p99     float64            // ns
+	bottlenecks  int                // runs in which the client was one
+	byRound      map[int]float64    // the figure
 }
 
 // summarize leaves failed runs out of every figure.
-func summarize(runs []runRecord, caseName, serverName string) summary {
-	s := summary{server: serverName}
-	var perSecond, p50, p99, cpu, rss []float64
-	for _, r := range runs {
-		if r.Case != caseName || r.Server != serverName {
+func summarize(r *results, c benchCase, s server) summary {
+	sum := summary{server: s, byRound: map[int]float64{}}
+	var figure, perSecond, cpu, p50, p99 []float64
+	for _, run := range r.Runs {
+		if run.Case != c.Name || run.Server != s.Name {
 			continue
 		}
-		if r.FailedWith != "" {
-			s.failed++
+		sum.offered = true
+		if run.FailedWith != "" {
+			sum.failed++
 			continue
 		}
-		s.good++
-		if r.Load == nil {
-			rss = append(rss, r.RSSPer)
+		sum.good++
+		value := figures[c.Kind].of(run)
+		figure = append(figure, value)
+		sum.byRound[run.Round] = value
+		if run.Load == nil {
 			continue
 		}
-		perSecond = append(perSecond, r.Load.PerSecond)
-		p50 = append(p50, float64(r.Load.P50))
-		p99 = append(p99, float64(r.Load.P99))
-		cpu = append(cpu, r.CPUPer)
+		perSecond = append(perSecond, run.Load.PerSecond)
+		cpu = append(cpu, run.CPUPer)
+		p50 = append(p50, float64(run.Load.P50))
+		p99 = append(p99, float64(run.Load.P99))
+		if run.Load.bottleneck() {
+			sum.bottlenecks++
+		}
 	}
-	s.perSecond, s.p50, s.p99 = median(perSecond), median(p50), median(p99)
-	s.cpu, s.cpuMin, s.cpuMax = spread(cpu)
-	s.rss, s.rssMin, s.rssMax = spread(rss)
-	return s
+	sum.figure, sum.perSecond, sum.cpu = bootstrap.Median(figure), bootstrap.Median(perSecond), bootstrap.Median(cpu)
+	sum.p50, sum.p99 = median(p50), median(p99)
+	return sum
 }
 
-func spread(values []float64) (middle, least, most float64) {
-	if len(values) == 0 {
-		return math.NaN(), math.NaN(), math.NaN()
+// summaries of a case, without the servers that do not offer it.
+func summaries(r *results, c benchCase) (rows []summary) {
+	for _, s := range r.Servers {
+		if sum := summarize(r, c, s); sum.offered {
+			rows = append(rows, sum)
+		}
 	}
-	return median(values), slices.Min(values), slices.Max(values)
+	return rows
 }
 
-// best is the summary of the family's cheapest row in the case, and false when
-// none of its rows has a good run.
-func best(summaries []summary, servers []server, family string, c benchCase) (summary, bool) {
-	var found summary
-	ok := false
-	for i, s := range summaries {
-		if servers[i].Family != family || s.good == 0 {
-			continue
+// ratio is how much a has of the figure against b, over the rounds in which both have one.
+func ratio(a, b summary) (bootstrap.Interval, bool) {
+	var as, bs []float64
+	for _, round := range slices.Sorted(maps.Keys(a.byRound)) {
+		if other, ok := b.byRound[round]; ok {
+			as, bs = append(as, a.byRound[round]), append(bs, other)
 		}
-		if !ok || s.cost(c) < found.cost(c) {
+	}
+	return bootstrap.Ratio(as, bs)
+}
+
+// leastRounds is the fewest that a verdict is given for: of fewer, the interval says nothing.
+const leastRounds = 5
+
+// verdict says what the interval of a ratio shows.
+func verdict(of bootstrap.Interval, rounds int, c benchCase) string {
+	f := figures[c.Kind]
+	least := leastRounds
+	if c.Kind == idleMemory {
+		least = idleRounds
+	}
+	switch {
+	case rounds < least:
+		return "too few rounds"
+	case of.High < 1:
+		return f.less
+	case of.Low > 1:
+		return f.more
+	}
+	return "no difference shown"
+}
+
+// find is the row of exactly this name, if it has good runs.
+func find(rows []summary, name string) (summary, bool) {
+	i := slices.IndexFunc(rows, func(s summary) bool { return s.server.Name == name && s.good > 0 })
+	if i < 0 {
+		return summary{}, false
+	}
+	return rows[i], true
+}
+
+// best is the family's row with the least of the figure, and false when none has a good run.
+func best(rows []summary, family string) (found summary, ok bool) {
+	for _, s := range rows {
+		if s.server.Family == family && s.good > 0 && (!ok || s.figure.Middle < found.figure.Middle) {
 			found, ok = s, true
 		}
 	}
 	return found, ok
+}
+
+// values are the figures of the good runs, in the order of their rounds.
+func values(s summary) (all []float64) {
+	for _, round := range slices.Sorted(maps.Keys(s.byRound)) {
+		all = append(all, s.byRound[round])
+	}
+	return all
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/bootstrap"
 )
 
 func TestMedian(t *testing.T) {
@@ -26,42 +29,64 @@ func TestMedian(t *testing.T) {
 	}
 }
 
-func run1(server string, perSecond, cpu float64, failed string) runRecord {
-	return runRecord{
-		Case: "pipelined", Server: server, CPUPer: cpu, FailedWith: failed,
-		Load: &loadResult{PerSecond: perSecond, P99: time.Millisecond},
+var testCase = benchCase{Name: "pipelined", Kind: closedLoop}
+
+// rounds are runs of one server: a figure for each, of which a negative one is of a run that failed.
+func rounds(server string, perSecond float64, cpu ...float64) (runs []runRecord) {
+	for i, us := range cpu {
+		run := runRecord{Case: testCase.Name, Server: server, Round: i + 1, CPUPer: us, Load: &loadResult{PerSecond: perSecond, P99: time.Millisecond}}
+		if us < 0 {
+			run.FailedWith = "it broke"
+		}
+		runs = append(runs, run)
 	}
+	return runs
 }
 
-var (
-	testServers = []server{
-		{Name: "weir", Family: "weir"},
-		{Name: "weir other", Family: "weir"},
-		{Name: "gnet", Family: "gnet"},
-		{Name: "gnet reuseport", Family: "gnet"},
-		{Name: "fasthttp", Family: "fasthttp"},
-	}
-	testRuns = []runRecord{
-		run1("weir", 100, 0.50, ""), run1("weir", 120, 0.40, ""), run1("weir", 9999, 0.01, "it broke"), run1("weir", 110, 0.45, ""),
-		run1("weir other", 400, 0.10, ""),
-		run1("gnet", 130, 0.40, ""), run1("gnet reuseport", 140, 0.30, ""),
-		run1("fasthttp", 55, 0.9, ""),
-	}
-	testCase = benchCase{name: "pipelined"}
-)
-
-func testSummaries(runs []runRecord) []summary {
-	summaries := make([]summary, len(testServers))
-	for i, s := range testServers {
-		summaries[i] = summarize(runs, testCase.name, s.Name)
-	}
-	return summaries
+func testResults() *results {
+	r := &results{Cases: []benchCase{testCase}, Servers: []server{
+		{Name: "weir", Family: "weir"}, {Name: "weir other", Family: "weir"}, {Name: "floor", Family: "floor"}, {Name: "gnet", Family: "gnet"},
+		{Name: "gnet reuseport", Family: "gnet"}, {Name: "fasthttp", Family: "fasthttp"}, {Name: "nethttp", Family: "nethttp"},
+		{Name: "absent", Family: "absent"},
+	}}
+	r.Runs = append(r.Runs, rounds("weir", 110, 0.50, 0.40, -1, 0.44, 0.46, 0.45)...)
+	r.Runs = append(r.Runs, rounds("weir other", 400, 0.10)...)
+	r.Runs = append(r.Runs, rounds("floor", 200, 0.40, 0.38, 0.39, 0.40, 0.41, 0.40)...)
+	r.Runs = append(r.Runs, rounds("gnet", 130, 0.40)...)
+	r.Runs = append(r.Runs, rounds("gnet reuseport", 140, 0.30)...)
+	r.Runs = append(r.Runs, rounds("fasthttp", 55, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9)...)
+	r.Runs = append(r.Runs, rounds("nethttp", 55, 0.5, 0.39, 0.45, 0.45, 0.44, 0.47)...)
+	return r
 }
 
 func TestSummarizeLeavesFailedRunsOut(t *testing.T) {
-	s := summarize(testRuns, testCase.name, "weir")
-	if s.good != 3 || s.failed != 1 || s.perSecond != 110 || s.cpu != 0.45 || s.cpuMin != 0.40 || s.cpuMax != 0.50 {
+	r := testResults()
+	s := summarize(r, testCase, r.Servers[0])
+	if s.good != 5 || s.failed != 1 || s.perSecond.Middle != 110 || s.cpu != (bootstrap.Interval{Middle: 0.45, Low: 0.40, High: 0.50}) {
 		t.Errorf("got %+v", s)
+	}
+	if rows := summaries(r, testCase); len(rows) != 7 {
+		t.Errorf("%d rows; who has no run has none", len(rows))
+	}
+}
+
+// TestVerdicts: rounds in which one of the two failed do not count.
+func TestVerdicts(t *testing.T) {
+	r := testResults()
+	rows := summaries(r, testCase)
+	own, _ := find(rows, subject)
+	for _, c := range []struct{ name, want string }{
+		{"floor", "faster"}, {"fasthttp", "slower"}, {"nethttp", "no difference shown"}, {"gnet", "too few rounds"},
+	} {
+		s, _ := find(rows, c.name)
+		of, ok := ratio(s, own)
+		if got := verdict(of, min(s.good, own.good), testCase); !ok || got != c.want {
+			t.Errorf("%s: got %s of %v, want %s", c.name, got, of, c.want)
+		}
+	}
+	lines := losses(r)
+	if len(lines) != 1 || !strings.HasPrefix(lines[0], "pipelined: floor has 0.89 x weir's CPU a request") {
+		t.Errorf("losses: %q", lines)
 	}
 }
 
@@ -71,16 +96,17 @@ func TestBars(t *testing.T) {
 		measured float64
 		verdict  string
 	}{
-		{bar{peer: "gnet", what: cost, bound: 1.45, atMost: true, of: "weir"}, 1.5, "missed"}, // to the better gnet
-		{bar{peer: "gnet", what: cost, bound: 1.55, atMost: true, of: "weir"}, 1.5, "met"},
-		{bar{peer: "fasthttp", what: cost, bound: 0.5, atMost: true, of: "weir"}, 0.5, "met"},
-		{bar{peer: "fasthttp", what: throughput, bound: 1.9, of: "weir"}, 2, "met"},
-		{bar{peer: "fasthttp", what: throughput, bound: 2.1, of: "weir"}, 2, "missed"},
+		{bar{peer: "gnet", bound: 1.45, atMost: true, of: subject}, 1.5, "**missed**"}, // to the better gnet
+		{bar{peer: "gnet", bound: 1.55, atMost: true, of: subject}, 1.5, "met"},
+		{bar{peer: "fasthttp", bound: 0.5, atMost: true, of: subject}, 0.5, "met"},
+		{bar{peer: "fasthttp", what: throughput, bound: 1.9, of: subject}, 2, "met"},
+		{bar{peer: "fasthttp", what: throughput, bound: 2.1, of: subject}, 2, "**missed**"},
 		{bar{peer: "fasthttp", what: throughput, bound: 2.5, of: "gnet"}, 140.0 / 55, "met"},
+		{bar{peer: "absent", bound: 1, atMost: true, of: subject}, 0, "not measured"},
 	}
-	summaries := testSummaries(testRuns)
+	rows := summaries(testResults(), testCase)
 	for _, c := range cases {
-		got := c.bar.hold(testCase, summaries, testServers)
+		got := c.bar.hold(testCase, rows)
 		if math.Abs(got.measured-c.measured) > 1e-9 || got.verdict() != c.verdict {
 			t.Errorf("%v: got %v, %s; want %v, %s", got, got.measured, got.verdict(), c.measured, c.verdict)
 		}
@@ -88,8 +114,9 @@ func TestBars(t *testing.T) {
 }
 
 func TestBarWithoutGoodRuns(t *testing.T) {
-	runs := []runRecord{run1("weir", 100, 0.5, ""), run1("gnet", 100, 0.5, "it broke")}
-	got := bar{peer: "gnet", what: cost, bound: 1, atMost: true, of: "weir"}.hold(testCase, testSummaries(runs), testServers)
+	r := testResults()
+	r.Runs = append(rounds("weir", 100, 0.5), rounds("gnet", 100, -1)...)
+	got := bar{peer: "gnet", bound: 1, atMost: true, of: subject}.hold(testCase, summaries(r, testCase))
 	if got.known || got.verdict() != "not measured" {
 		t.Errorf("got %+v, %s", got, got.verdict())
 	}
@@ -102,7 +129,7 @@ func TestEveryBarHasItsCase(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if _, err := chooseEntries(".", "", b.peer+","+b.of); err != nil {
+		if _, err := chooseEntries(".", "", b.peer+","+b.of, nil); err != nil {
 			t.Error(err)
 		}
 	}

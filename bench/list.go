@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/weirhttp/weir/bench/internal/registry"
+	"github.com/weirhttp/weir/bench/internal/table"
+)
+
+// listCommand tells what could be measured here.
+func listCommand(_ context.Context, args []string) error {
+	fs := newFlags("list", "weir-bench list tells the servers and the cases, and what is missing here.\n")
+	var own string
+	registryFlag(fs, &own)
+	missing := fs.Bool("packages", false, "only Debian's packages of what is missing, for apt-get install")
+	if err := fs.parse(args, 0); err != nil {
+		return usage(err)
+	}
+	module, err := findModule()
+	if err != nil {
+		return usage(err)
+	}
+	entries, err := loadEntries(module, own)
+	if err != nil {
+		return usage(err)
+	}
+	if *missing {
+		fmt.Println(strings.Join(packages(entries), " "))
+		return nil
+	}
+	list(os.Stdout, entries)
+	return nil
+}
+
+// packages of the servers that are not installed, and have one.
+func packages(entries []registry.Entry) (names []string) {
+	for _, e := range entries {
+		if e.Installed() != nil && e.Find.Package != "" && !slices.Contains(names, e.Find.Package) {
+			names = append(names, e.Find.Package)
+		}
+	}
+	return names
+}
+
+func list(w io.Writer, entries []registry.Entry) {
+	var lines [][]string
+	for _, e := range entries {
+		state := "installed"
+		switch {
+		case e.Installed() != nil:
+			state = e.Installed().Error()
+		case e.Find.Program == "":
+			state = "is built"
+		}
+		var cases []string
+		for _, c := range allCases {
+			if serverOf(registry.Prepared{Entry: e}).offers(c) {
+				cases = append(cases, c.Name)
+			}
+		}
+		all := strings.Join(cases, " ")
+		if len(cases) == len(allCases) {
+			all = "all"
+		}
+		lines = append(lines, []string{e.Name, e.Kind, state, e.About, all})
+	}
+	table.Write(w, []string{"SERVER", "KIND", "HERE", "WHAT", "CASES"}, lines, false)
+	fmt.Fprintln(w)
+	lines = nil
+	for _, c := range allCases {
+		var in []string
+		for _, p := range presets {
+			if p.cases == nil || slices.Contains(p.cases, c.Name) {
+				in = append(in, p.name)
+			}
+		}
+		lines = append(lines, []string{c.Name, c.Kind, strings.Join(in, " "), c.Title})
+	}
+	table.Write(w, []string{"CASE", "KIND", "PRESETS", "WHAT"}, lines, false)
+}

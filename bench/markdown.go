@@ -1,0 +1,187 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/weirhttp/weir/bench/internal/bootstrap"
+	"github.com/weirhttp/weir/bench/internal/table"
+)
+
+// markdown writes the report for people.
+func markdown(w io.Writer, r *results) {
+	fmt.Fprintf(w, "Machine: %s.\n\n%s\n\n", r.Machine, method(r))
+	for _, c := range r.Cases {
+		heads, lines := caseTable(c, summaries(r, c))
+		if len(lines) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "### %s\n\n", c.Title)
+		table.Write(w, heads, lines, true)
+		fmt.Fprintln(w)
+	}
+	if heads, lines := barTable(held(r)); len(lines) > 0 {
+		fmt.Fprint(w, "### Bars\n\n")
+		table.Write(w, heads, lines, true)
+		fmt.Fprintln(w)
+	}
+	bullets(w, "Where another server is ahead by more than 5 %", losses(r))
+	bullets(w, "Left out", leftOut(r))
+	bullets(w, "FAILED runs, in none of the figures above", failures(r))
+	fmt.Fprintf(w, "### Commands\n\n```\n%s```\n", commandLines(r))
+}
+
+// method is what must be known to read the tables.
+func method(r *results) string {
+	return fmt.Sprintf("%s. Servers took turns: %d rounds in each case, of %s each; closed loops by %s. Medians, with 95 %% intervals in brackets. "+
+		"\"x weir\" is the median over the rounds of the server's %s, %s or %s to weir's; the last column says what its interval shows.",
+		r.Begun.Format("2006-01-02 15:04 UTC"), r.Rounds, r.Duration, r.Generator,
+		figures[closedLoop].name, figures[fixedRate].name, figures[idleMemory].name)
+}
+
+// caseTable has a row for each server that offers the case.
+func caseTable(c benchCase, rows []summary) (heads []string, lines [][]string) {
+	switch c.Kind {
+	case closedLoop:
+		heads = []string{"server", "requests/s", "p50", "p99", "CPU us a request"}
+	case fixedRate:
+		heads = []string{"server", "requests/s", "p50", "p99", "CPU us a request", "client a bottleneck in"}
+	case idleMemory:
+		heads = []string{"server", "RSS growth, bytes a connection"}
+	}
+	heads = append(heads, "x floor", "x weir", "beside weir", "good runs")
+	own, hasOwn := find(rows, subject)
+	floor, hasFloor := find(rows, "floor")
+	for _, s := range rows {
+		var line []string
+		switch c.Kind {
+		case closedLoop:
+			line = []string{number("%.0f", s.perSecond.Middle), latencyOf(s.p50), latencyOf(s.p99), bracketed("%.3f", s.cpu)}
+		case fixedRate:
+			line = []string{number("%.0f", s.perSecond.Middle), latencyOf(s.p50), bracketedLatency(s.figure), bracketed("%.3f", s.cpu), "no run"}
+			if s.bottlenecks > 0 {
+				line[4] = fmt.Sprintf("**%d of %d runs**", s.bottlenecks, s.good)
+			}
+		case idleMemory:
+			line = []string{bracketed("%.0f", s.figure)}
+		}
+		toFloor, toWeir, shown := "-", "-", "-"
+		if of, ok := ratio(s, floor); ok && hasFloor {
+			toFloor = number("%.2f", of.Middle)
+		}
+		if of, ok := ratio(s, own); ok && hasOwn && s.server.Name != subject {
+			toWeir, shown = bracketed("%.2f", of), verdict(of, min(s.good, own.good), c)
+		}
+		lines = append(lines, slices.Concat([]string{s.server.Name}, line, []string{toFloor, toWeir, shown, runCount(s)}))
+	}
+	return heads, lines
+}
+
+func barTable(all []barResult) (heads []string, lines [][]string) {
+	for _, b := range all {
+		measured := "-"
+		if b.known {
+			measured = number("%.2f", b.measured)
+		}
+		lines = append(lines, []string{b.benchCase.Name, b.String(), measured, b.verdict()})
+	}
+	return []string{"case", "bar", "measured", ""}, lines
+}
+
+func bullets(w io.Writer, title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "### %s\n\n", title)
+	for _, line := range lines {
+		fmt.Fprintf(w, "- %s\n", line)
+	}
+	fmt.Fprintln(w)
+}
+
+// leftOut names the servers that are not installed here.
+func leftOut(r *results) (lines []string) {
+	for _, m := range r.Missing {
+		lines = append(lines, m.Name+": "+m.Why)
+	}
+	return lines
+}
+
+func failures(r *results) (lines []string) {
+	for _, run := range r.Runs {
+		if run.FailedWith != "" {
+			lines = append(lines, fmt.Sprintf("%s, %s, %s: %s", run.Case, run.when(), run.Server, oneLine(run.FailedWith)))
+		}
+	}
+	return lines
+}
+
+func commandLines(r *results) string {
+	var text strings.Builder
+	out := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
+	for _, s := range r.Servers {
+		fmt.Fprintf(out, "%s\t# %s, %s\n", s.shown(false), s.Name, s.Version)
+		if len(s.Closing) > 0 {
+			fmt.Fprintf(out, "%s\t# %s, a connection for each request\n", s.shown(true), s.Name)
+		}
+	}
+	for _, noted := range r.Commands {
+		fmt.Fprintf(out, "%s\t# %s\n", noted.Line, noted.Case)
+	}
+	_ = out.Flush() // a Builder takes everything
+	return text.String()
+}
+
+func number(format string, v float64) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	return fmt.Sprintf(format, v)
+}
+
+func bracketed(format string, v bootstrap.Interval) string {
+	if math.IsNaN(v.Middle) {
+		return "-"
+	}
+	return fmt.Sprintf(format+" ["+format+" to "+format+"]", v.Middle, v.Low, v.High)
+}
+
+// bracketedLatency is of milliseconds.
+func bracketedLatency(v bootstrap.Interval) string {
+	if math.IsNaN(v.Middle) {
+		return "-"
+	}
+	return fmt.Sprintf("%s [%s to %s]", latencyOf(v.Middle*1e6), latencyOf(v.Low*1e6), latencyOf(v.High*1e6))
+}
+
+func runCount(s summary) string {
+	if s.failed > 0 {
+		return fmt.Sprintf("%d, FAILED %d", s.good, s.failed)
+	}
+	return fmt.Sprint(s.good)
+}
+
+func latencyOf(ns float64) string {
+	if math.IsNaN(ns) {
+		return "-"
+	}
+	return latency(time.Duration(ns))
+}
+
+// latency writes three digits, which is more than a run is worth.
+func latency(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%d us", d.Microseconds())
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%.2f ms", float64(d)/1e6)
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}

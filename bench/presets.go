@@ -1,0 +1,43 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A preset is how much is measured: `make bench BENCH=NAME`.
+type preset struct {
+	name, about string
+	cases       []string // nil is all
+	servers     []string // nil is all
+	rounds      int
+	duration    time.Duration
+}
+
+var presets = []preset{
+	{
+		name: "quick", about: "three cases and five servers, under 2 minutes",
+		cases:    []string{"plaintext-64", "pipelined", "rate-common"},
+		servers:  []string{subject, "floor", "nginx", "fasthttp", "nethttp"},
+		rounds:   5,
+		duration: time.Second,
+	},
+	{
+		name: "core", about: "about 10 minutes",
+		cases: []string{"plaintext-64", "plaintext-512", "pipelined", "json", "echo-1k", "echo-1m", "bytes-64k", "close",
+			"rate-common", "blocking", "slow", "idle-19k"},
+		servers:  []string{subject, "floor", "gnet", "gnet reuseport", "nginx", "fasthttp", "hertz", "nethttp"},
+		rounds:   5,
+		duration: time.Second,
+	},
+	{name: "full", about: "every case and server, without a limit", rounds: 9, duration: 4 * time.Second},
+}
+
+func presetOf(name string) (preset, error) {
+	i := slices.IndexFunc(presets, func(p preset) bool { return p.name == name })
+	if i < 0 {
+		return preset{}, fmt.Errorf("-preset %q: want quick, core or full", name)
+	}
+	return presets[i], nil
+}
