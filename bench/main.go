@@ -46,7 +46,7 @@ var commands = map[string]func(context.Context, []string) error{
 const usageText = `weir-bench compares HTTP servers on one machine.
 
 	weir-bench run [flags]         measure, and write a report (also without "run")
-	weir-bench report DIR          write report.md again from the raw figures
+	weir-bench report DIR          write report.md and report.html again from the raw figures
 	weir-bench compare A B         two builds of weir, side by side; or two folders of results
 	weir-bench list                servers and cases, and what is missing here
 

@@ -38,7 +38,7 @@ const runUsage = `weir-bench run compares weir with other servers. Run it in the
 
 	weir-bench run [flags]
 
-A folder with the raw figures and report.md is written, and report.md to standard output; a line for each run goes to
+A folder with the raw figures, report.md and report.html is written, and report.md to standard output; a line for each run goes to
 standard error. Exit status: 0 all runs were good, 1 a run or a build failed, 2 wrong usage.
 
 `

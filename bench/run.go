@@ -79,7 +79,7 @@ func runCommand(ctx context.Context, args []string) error {
 
 // reportCommand renders again.
 func reportCommand(_ context.Context, args []string) error {
-	fs := newFlags("report", "weir-bench report DIR writes report.md of a folder of results again.\n")
+	fs := newFlags("report", "weir-bench report DIR writes report.md and report.html of a folder of results again.\n")
 	into := fs.String("into", "", "put the tables into this document as well, between its marks")
 	if err := fs.parse(args, 1); err != nil {
 		return usage(err)
@@ -96,9 +96,16 @@ func reportCommand(_ context.Context, args []string) error {
 	return marks.Write(*into, text.String())
 }
 
-// writeReports makes the report, beside the results.
+// writeReports makes both forms of the report, beside the results.
 func writeReports(r *results, dir string) error {
 	var text bytes.Buffer
 	markdown(&text, r)
-	return os.WriteFile(filepath.Join(dir, "report.md"), text.Bytes(), 0o644)
+	if err := os.WriteFile(filepath.Join(dir, "report.md"), text.Bytes(), 0o644); err != nil {
+		return err
+	}
+	text.Reset()
+	if err := page(&text, r); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "report.html"), text.Bytes(), 0o644)
 }
