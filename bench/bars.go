@@ -120,8 +120,11 @@ func losses(r *results) (lines []string) {
 				continue
 			}
 			line := fmt.Sprintf("%s: %s has %.2f x weir's %s", c.Name, s.server.Name, of.Middle, figures[c.Kind].name)
-			if s.server.Family == "floor" || s.server.Family == "gnet" {
+			switch {
+			case s.server.Family == "floor" || s.server.Family == "gnet":
 				line += "; it parses nothing"
+			case s.server.Kind != own.server.Kind:
+				line += "; it is of another kind, " + s.server.Kind
 			}
 			lines = append(lines, line)
 		}

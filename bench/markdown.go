@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -39,47 +38,52 @@ func markdown(w io.Writer, r *results) {
 // method is what must be known to read the tables.
 func method(r *results) string {
 	return fmt.Sprintf("%s. Servers took turns: %d rounds in each case, of %s each; closed loops by %s. Medians, with 95 %% intervals in brackets. "+
-		"\"x weir\" is the median over the rounds of the server's %s, %s or %s to weir's; the last column says what its interval shows.",
+		"\"x weir\" is the median over the rounds of the server's %s, %s or %s to weir's; \"beside weir\" says what its interval shows.",
 		r.Begun.Format("2006-01-02 15:04 UTC"), r.Rounds, r.Duration, r.Generator,
 		figures[closedLoop].name, figures[fixedRate].name, figures[idleMemory].name)
 }
 
-// caseTable has a row for each server that offers the case.
+// caseTable has a row for each server that offers the case. What the row shows comes first: on a phone the rest is scrolled to.
 func caseTable(c benchCase, rows []summary) (heads []string, lines [][]string) {
+	heads = []string{"server", "beside weir", "x weir"}
 	switch c.Kind {
 	case closedLoop:
-		heads = []string{"server", "requests/s", "p50", "p99", "CPU us a request"}
+		heads = append(heads, "requests/s", "p50", "p99", "CPU us a request", "x floor")
 	case fixedRate:
-		heads = []string{"server", "requests/s", "p50", "p99", "CPU us a request", "client a bottleneck in"}
-	case idleMemory:
-		heads = []string{"server", "RSS growth, bytes a connection"}
+		heads = append(heads, "requests/s", "p50", "p99", "CPU us a request", "x floor", "client a bottleneck in")
+	case idleMemory: // the floor keeps a connection in the kernel alone
+		heads = append(heads, "RSS growth, bytes a connection")
 	}
-	heads = append(heads, "x floor", "x weir", "beside weir", "good runs")
-	own, hasOwn := find(rows, subject)
-	floor, hasFloor := find(rows, "floor")
+	heads = append(heads, "good runs")
+	own, _ := find(rows, subject)
+	floor, _ := find(rows, "floor")
 	for _, s := range rows {
-		var line []string
-		switch c.Kind {
-		case closedLoop:
-			line = []string{number("%.0f", s.perSecond.Middle), latencyOf(s.p50), latencyOf(s.p99), bracketed("%.3f", s.cpu)}
-		case fixedRate:
-			line = []string{number("%.0f", s.perSecond.Middle), latencyOf(s.p50), bracketedLatency(s.figure), bracketed("%.3f", s.cpu), "no run"}
-			if s.bottlenecks > 0 {
-				line[4] = fmt.Sprintf("**%d of %d runs**", s.bottlenecks, s.good)
-			}
-		case idleMemory:
-			line = []string{bracketed("%.0f", s.figure)}
+		shown, toWeir, toFloor := "-", "-", "-"
+		if of, ok := ratio(s, own); ok && s.server.Name != subject {
+			shown, toWeir = verdict(of, min(s.good, own.good), c), bracketed("%.2f", of)
 		}
-		toFloor, toWeir, shown := "-", "-", "-"
-		if of, ok := ratio(s, floor); ok && hasFloor {
+		if of, ok := ratio(s, floor); ok {
 			toFloor = number("%.2f", of.Middle)
 		}
-		if of, ok := ratio(s, own); ok && hasOwn && s.server.Name != subject {
-			toWeir, shown = bracketed("%.2f", of), verdict(of, min(s.good, own.good), c)
+		line := []string{s.server.Name, shown, toWeir}
+		switch c.Kind {
+		case closedLoop:
+			line = append(line, number("%.0f", s.perSecond.Middle), latencyOf(s.p50), latencyOf(s.p99), bracketed("%.3f", s.cpu), toFloor)
+		case fixedRate:
+			line = append(line, number("%.0f", s.perSecond.Middle), latencyOf(s.p50), bracketedLatency(s.figure), bracketed("%.3f", s.cpu), toFloor, bottlenecks(s))
+		case idleMemory:
+			line = append(line, bracketed("%.0f", s.figure))
 		}
-		lines = append(lines, slices.Concat([]string{s.server.Name}, line, []string{toFloor, toWeir, shown, runCount(s)}))
+		lines = append(lines, append(line, runCount(s)))
 	}
 	return heads, lines
+}
+
+func bottlenecks(s summary) string {
+	if s.bottlenecks == 0 {
+		return "no run"
+	}
+	return fmt.Sprintf("**%d of %d runs**", s.bottlenecks, s.good)
 }
 
 func barTable(all []barResult) (heads []string, lines [][]string) {

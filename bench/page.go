@@ -22,6 +22,11 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"plain": func(cell string) string { return strings.ReplaceAll(cell, "**", "") }, // markdown's
 }).Parse(pageText))
 
+// chartStyle is what the classes of package plot look like, on the page and in pictures of their own.
+//
+//go:embed chart.css
+var chartStyle string
+
 // A section of the page is a case, or what belongs to several.
 type section struct {
 	ID, Title string
@@ -45,13 +50,14 @@ const palette = 10
 func page(out *bytes.Buffer, r *results) error {
 	data := struct {
 		Title, Machine, Method string
+		Style                  template.CSS
 		Bars                   section
 		Losses, Left, Failures []string
 		Sections               []section
 		Commands               string
 	}{
 		Title: "weir beside other servers", Machine: r.Machine.String(), Method: method(r),
-		Losses: losses(r), Left: leftOut(r), Failures: failures(r), Commands: commandLines(r),
+		Style: template.CSS(chartStyle), Losses: losses(r), Left: leftOut(r), Failures: failures(r), Commands: commandLines(r),
 	}
 	data.Bars.Heads, data.Bars.Lines = barTable(held(r))
 	for _, c := range r.Cases {
@@ -71,7 +77,7 @@ func page(out *bytes.Buffer, r *results) error {
 			curves, legend := latencies(r, c)
 			s.Legend = legend
 			s.Figures = []figurePlot{
-				{"Latency by percentile", template.HTML(plot.Latency("Latency by percentile, "+c.Title, curves))},
+				{"Latency by percentile", template.HTML(plot.Latency("Latency by percentile: "+c.Title, curves))},
 				barPlot("CPU a request in us; less is better", "us", rows, func(s summary) bootstrap.Interval { return s.cpu }),
 			}
 		case idleMemory:

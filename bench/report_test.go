@@ -93,6 +93,38 @@ func TestPageStandsAlone(t *testing.T) {
 	}
 }
 
+// TestIntoDocument: the tables with two pictures, which have their styles and a legend, and only between the marks.
+func TestIntoDocument(t *testing.T) {
+	r, err := readResults(filepath.Join("testdata", "report"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	name := filepath.Join(dir, "docs.md")
+	if err := os.WriteFile(name, []byte("before\n"+marks.Begin+"old\n"+marks.End+"after\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := intoDocument(r, name); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil || strings.Contains(string(text), "old") || !strings.HasPrefix(string(text), "before\n") || !strings.HasSuffix(string(text), "after\n") {
+		t.Fatalf("%s, %v", text, err)
+	}
+	for _, file := range []string{"bench-cpu.svg", "bench-latency.svg"} {
+		svg, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil || !strings.Contains(string(text), "]("+file+")") {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if err := xml.Unmarshal(svg, new(struct{})); err != nil || !bytes.Contains(svg, []byte("<style>")) {
+			t.Errorf("%s: %v", file, err)
+		}
+		if legend := bytes.Count(svg, []byte(`class="key series-`)); file == "bench-latency.svg" && legend != len(r.Servers) {
+			t.Errorf("%d keys for %d servers", legend, len(r.Servers))
+		}
+	}
+}
+
 func TestCompareDirs(t *testing.T) {
 	a, err := readResults(filepath.Join("testdata", "report"))
 	if err != nil {

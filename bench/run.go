@@ -72,7 +72,7 @@ func runCommand(ctx context.Context, args []string) error {
 		return fmt.Errorf("%d runs FAILED; see the report", failed)
 	}
 	if opts.into != "" {
-		return marks.Write(opts.into, text.String())
+		return intoDocument(r, opts.into)
 	}
 	return nil
 }
@@ -91,9 +91,7 @@ func reportCommand(_ context.Context, args []string) error {
 	if err := writeReports(r, fs.Arg(0)); err != nil || *into == "" {
 		return err
 	}
-	var text bytes.Buffer
-	markdown(&text, r)
-	return marks.Write(*into, text.String())
+	return intoDocument(r, *into)
 }
 
 // writeReports makes both forms of the report, beside the results.

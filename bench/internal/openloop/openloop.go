@@ -40,7 +40,7 @@ type Request struct {
 type Result struct {
 	Requests  int64 // answered, Others among them
 	Others    int64
-	Elapsed   time.Duration // until the last answer
+	Elapsed   time.Duration // the length, or until the last answer that is in the figures
 	Latencies *hdrhistogram.Histogram
 	// Late is between when a request could have been sent, because it was due and a connection was free, and when it was: what the
 	// client itself adds.
@@ -72,6 +72,7 @@ type pacer struct {
 	next   int   // number of the next request
 	total  int   // how many become due
 	flying int
+	last   time.Duration // when the last answer came that is in the figures
 	result *Result
 }
 
@@ -113,7 +114,7 @@ func (p *pacer) run() (*Result, error) {
 			at, more = p.due(now)
 		}
 		if !more && p.flying == 0 {
-			p.result.Elapsed = now
+			p.result.Elapsed = max(p.last, p.o.Length)
 			return p.result, nil
 		}
 		end := p.o.Length + p.o.Grace
@@ -172,6 +173,7 @@ func (p *pacer) take(i, status int, content []byte) error {
 		p.result.Others++
 	} else {
 		record(p.result.Latencies, now-c.due)
+		p.last = now
 	}
 	c.sent, c.free = -1, now
 	p.flying--

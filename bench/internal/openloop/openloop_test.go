@@ -130,7 +130,7 @@ func TestOther(t *testing.T) {
 		return time.Millisecond
 	}}
 	r, err := newPacer(o, f).run()
-	if err != nil || r.Requests != 1000 || r.Others != 100 || others != 100 {
+	if err != nil || r.Requests != 1000 || r.Others != 100 || others != 100 || r.Elapsed != time.Second {
 		t.Fatalf("%+v, %d, %v", r, others, err)
 	}
 	if r.Latencies.TotalCount() != 900 || !about(quantile(r, 100), time.Millisecond) {
