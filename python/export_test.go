@@ -54,5 +54,5 @@ func PacketMaker(shaped bool) func(environ *app.Environ) {
 // HeadReader returns a function that reads the head of a reply.
 func HeadReader() func(octets []byte) error {
 	h := newHeads()
-	return func(octets []byte) error { _, err := h.read(octets); return err }
+	return func(octets []byte) error { _, err := h.get(octets); return err }
 }

@@ -1,46 +1,15 @@
 package python
 
-import (
-	"bytes"
-	"hash/maphash"
-
-	"github.com/weirhttp/weir/app"
-)
+import "github.com/weirhttp/weir/app"
 
 // head is what an application gave to start_response. It is not changed.
 type head struct {
-	octets  []byte // marshalled
 	status  string
 	headers []app.Header
 }
 
-// heads keeps what was read last: most responses of an application begin like others.
-type heads struct {
-	seed maphash.Seed
-	kept [64]*head
-}
-
-func newHeads() *heads { return &heads{seed: maphash.MakeSeed()} }
-
-// longestKept is the length in octets of the longest head that is kept.
-const longestKept = 1024
-
-// read reads a marshalled head.
-func (h *heads) read(octets []byte) (*head, error) {
-	if len(octets) > longestKept {
-		return readHead(octets)
-	}
-	place := &h.kept[maphash.Bytes(h.seed, octets)%uint64(len(h.kept))]
-	if k := *place; k != nil && bytes.Equal(k.octets, octets) {
-		return k, nil
-	}
-	k, err := readHead(octets)
-	if err == nil {
-		k.octets = bytes.Clone(octets)
-		*place = k
-	}
-	return k, err
-}
+// newHeads keeps the heads of a worker that were read last: most responses of an application begin like others.
+func newHeads() *recent[*head] { return newRecent(readHead, 64, 1024) }
 
 // readHead reads (status, [(name, value), ...]).
 func readHead(octets []byte) (*head, error) {

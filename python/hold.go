@@ -3,7 +3,6 @@ package python
 import (
 	"bytes"
 	"errors"
-	"hash/maphash"
 	"math"
 	"strconv"
 	"sync"
@@ -23,17 +22,14 @@ func (w *worker) hold(r *request, payload []byte) error {
 		return err
 	}
 	s := w.supervisor
-	hold, err := s.holds.get(options)
-	if err != nil {
+	hold, err := s.holds.read(options, rest)
+	switch {
+	case errors.Is(err, errNotLatin1):
+	case err != nil:
 		return err
-	}
-	if hold.Response, err = s.responses.get(rest); err != nil {
-		if !errors.Is(err, errNotLatin1) {
-			return err
-		}
-	} else if s.options.Hub == nil {
+	case s.options.Hub == nil:
 		err = errors.ErrUnsupported
-	} else {
+	default:
 		err = s.options.Hub.Hold(r.deferred, hold)
 	}
 	switch {
@@ -96,37 +92,24 @@ func readResponse(octets []byte) (*app.Response, error) {
 	return &app.Response{Status: h.status, Headers: h.headers, Content: bytes.Clone(content)}, nil
 }
 
-// kept keeps what was read last: clients that wait in the same view mostly share it, whichever worker their request was
-// in. What is kept is not changed. Any goroutine.
-type kept[T any] struct {
-	read func(octets []byte) (T, error)
-	seed maphash.Seed
-
-	mu     sync.Mutex // guards what follows
-	values [16]struct {
-		octets []byte
-		value  T
-	}
+// holds keeps what clients wait for that were held last: those in the same view mostly share it, whichever worker their request was in.
+type holds struct {
+	mu        sync.Mutex // guards what follows
+	holds     *recent[hub.Hold]
+	responses *recent[*app.Response]
 }
 
-func newKept[T any](read func(octets []byte) (T, error)) *kept[T] {
-	return &kept[T]{read: read, seed: maphash.MakeSeed()}
+func newHolds() holds {
+	const places, longest = 16, 16 << 10
+	return holds{holds: newRecent(readHold, places, longest), responses: newRecent(readResponse, places, longest)}
 }
 
-// mostKept is the length in octets of the longest value that is kept.
-const mostKept = 16 << 10
-
-// get returns what octets say.
-func (k *kept[T]) get(octets []byte) (T, error) {
-	place := &k.values[maphash.Bytes(k.seed, octets)%uint64(len(k.values))]
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if place.octets != nil && bytes.Equal(place.octets, octets) {
-		return place.value, nil
+// read reads the arguments of hold() and the response of the application, which may be what cannot be sent: errNotLatin1.
+func (h *holds) read(options, response []byte) (hold hub.Hold, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if hold, err = h.holds.get(options); err == nil {
+		hold.Response, err = h.responses.get(response)
 	}
-	value, err := k.read(octets)
-	if err == nil && len(octets) <= mostKept {
-		place.octets, place.value = bytes.Clone(octets), value
-	}
-	return value, err
+	return hold, err
 }

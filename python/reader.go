@@ -11,7 +11,7 @@ import (
 // reader reads what a worker sends. It belongs to the goroutine or the loop that reads from the worker.
 type reader struct {
 	receiver receiver
-	heads    *heads
+	heads    *recent[*head]
 	events   []event
 	answer   app.Response // storage
 }
@@ -163,7 +163,7 @@ func (w *worker) handle(e *event) error {
 		if e.silent {
 			return nil
 		}
-		h, err := w.reader.heads.read(octets)
+		h, err := w.reader.heads.get(octets)
 		if errors.Is(err, errNotLatin1) {
 			s.log.Error("the application's response cannot be sent", "pid", w.pid, "error", err)
 			r.fail(failedAnswer)

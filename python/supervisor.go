@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/hub"
 )
 
@@ -97,11 +96,10 @@ type Supervisor struct {
 	templateConfig []byte // that of a template
 	templates      templates
 
-	starter   startedBy
-	shapes    shapes
-	homes     homes
-	holds     *kept[hub.Hold]
-	responses *kept[*app.Response]
+	starter startedBy
+	shapes  shapes
+	homes   homes
+	holds   holds
 
 	group    sync.WaitGroup // of the goroutines that keep workers, and those of the processes
 	stopping chan struct{}  // closed when Shutdown begins
@@ -154,8 +152,7 @@ func New(options Options) (*Supervisor, error) {
 		scratch:     make([]byte, maxPacket),
 		longAt:      -calmTime,
 		shapes:      shapes{seed: maphash.MakeSeed()},
-		holds:       newKept(readHold),
-		responses:   newKept(readResponse),
+		holds:       newHolds(),
 	}
 	if s.script == nil {
 		s.script = workerSource
