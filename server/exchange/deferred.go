@@ -76,7 +76,7 @@ func (d *Deferred) After(wait time.Duration, f func()) { d.wire.Host().executor(
 
 // begin returns the exchange of the response; nil: it has ended. d.mu is held.
 func (d *Deferred) begin() *Exchange {
-	if d.closed || d.expired || d.gone {
+	if d.over() {
 		return nil
 	}
 	if d.x == nil {
@@ -86,6 +86,12 @@ func (d *Deferred) begin() *Exchange {
 	}
 	return d.x
 }
+
+// answered tells whether the response has begun or ended. d.mu is held.
+func (d *Deferred) answered() bool { return d.x != nil || d.over() }
+
+// over tells whether there is nothing more to be done for the response. d.mu is held.
+func (d *Deferred) over() bool { return d.closed || d.expired || d.gone }
 
 // exchange makes the exchange of a deferred response.
 func (h *Host) exchange(d *Deferred) *Exchange {
@@ -182,7 +188,7 @@ var errAborted = errors.New("the application has given a deferred answer up")
 func (d *Deferred) Answer(r *app.Response) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.x != nil || d.closed || d.expired || d.gone {
+	if d.answered() {
 		return app.ErrGone
 	}
 	d.closed = true
@@ -207,7 +213,7 @@ func sendAnswer(p any) {
 // answerNow is Answer on the loop. r is the caller's again when it returns.
 func (d *Deferred) answerNow(r *app.Response) error {
 	d.mu.Lock()
-	if d.x != nil || d.closed || d.expired || d.gone {
+	if d.answered() {
 		d.mu.Unlock()
 		return app.ErrGone
 	}
@@ -253,7 +259,7 @@ func (d *Deferred) send(r *app.Response) {
 func (d *Deferred) SetDeadline(wait time.Duration, r *app.Response) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.x != nil || d.closed || d.expired || d.gone {
+	if d.answered() {
 		return
 	}
 	d.answer, d.wait = r, wait

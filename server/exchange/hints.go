@@ -3,6 +3,7 @@ package exchange
 import (
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/weirhttp/weir/app"
 )
@@ -28,13 +29,18 @@ func (x *Exchange) EarlyHints(headers []app.Header) error {
 
 // Hints implements Wire.
 func (m *mailbox) Hints(headers []app.Header) {
+	m.x.host.postHints(m.wire, headers, &m.mu, &m.gone)
+}
+
+// postHints has wire send hints on the loop, unless gone is true by then, which mu guards.
+func (h *Host) postHints(wire Wire, headers []app.Header, mu *sync.Mutex, gone *bool) {
 	headers = slices.Clone(headers)
-	m.x.host.loop.Post(func(any) {
-		m.mu.Lock()
-		gone := m.gone
-		m.mu.Unlock()
-		if !gone {
-			m.wire.Hints(headers)
+	h.loop.Post(func(any) {
+		mu.Lock()
+		late := *gone
+		mu.Unlock()
+		if !late {
+			wire.Hints(headers)
 		}
 	}, nil)
 }
@@ -47,20 +53,12 @@ func (d *Deferred) EarlyHints(headers []app.Header) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case d.closed || d.expired || d.gone:
+	case d.over():
 		return app.ErrGone
 	case d.x != nil && d.x.phase == sending:
 		return errTooLate
 	}
-	headers = slices.Clone(headers)
 	d.hinted = true
-	d.wire.Host().loop.Post(func(any) {
-		d.mu.Lock()
-		gone := d.gone
-		d.mu.Unlock()
-		if !gone {
-			d.wire.Hints(headers)
-		}
-	}, nil)
+	d.wire.Host().postHints(d.wire, headers, &d.mu, &d.gone)
 	return nil
 }
