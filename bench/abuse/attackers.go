@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/proc"
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // attackCommand is the hidden first argument with which the program starts itself as the attackers of a case.
@@ -35,19 +36,19 @@ func attackMain(args []string) int {
 	number := fs.Int("case", 0, "which")
 	scale := fs.Float64("scale", 1, "factor on the counts")
 	if err := fs.Parse(args); err != nil || *number < 1 || *number > len(attacks) {
-		return exitUsage
+		return program.Usage
 	}
 	proc.RaiseDescriptorLimit()
 	a := attacks[*number-1].scaled(*scale)
 	ctx, stop := context.WithTimeout(context.Background(), a.length)
 	defer stop()
 	// Whatever hangs must not keep this process for ever.
-	time.AfterFunc(a.length+attackGrace, func() { os.Exit(exitFailed) })
+	time.AfterFunc(a.length+attackGrace, func() { os.Exit(program.Failed) })
 	all := &attackers{addr: *addr, attack: a}
 	fmt.Println(begun)
 	a.do(ctx, all)
 	if err := json.NewEncoder(os.Stdout).Encode(all.tally.counts); err != nil {
-		return exitFailed
+		return program.Failed
 	}
 	return 0
 }

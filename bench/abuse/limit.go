@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // limitCommand is the hidden first argument with which the program starts itself to become another one that may
@@ -13,7 +15,7 @@ const limitCommand = "limit"
 
 func limitMain(args []string) int {
 	if len(args) < 2 {
-		return exitUsage
+		return program.Usage
 	}
 	n, err := strconv.ParseUint(args[0], 10, 32)
 	if err == nil {
@@ -23,5 +25,5 @@ func limitMain(args []string) int {
 		err = syscall.Exec(args[1], args[1:], os.Environ())
 	}
 	fmt.Fprintln(os.Stderr, "abuse:", err)
-	return exitFailed
+	return program.Failed
 }

@@ -11,23 +11,16 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"runtime"
-	"strings"
-	"syscall"
+	"slices"
 
 	"github.com/weirhttp/weir/bench/internal/document"
 	"github.com/weirhttp/weir/bench/internal/machine"
 	"github.com/weirhttp/weir/bench/internal/proc"
-)
-
-const (
-	exitFailed = 1
-	exitUsage  = 2
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // Where a document has the tables.
@@ -47,44 +40,21 @@ func run(args []string) int {
 			return limitMain(args[1:])
 		}
 	}
-	o, err := parseOptions(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "abuse:", err)
-		return exitUsage
-	}
-	proc.RaiseDescriptorLimit()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process
-	rows, err := o.servers(ctx)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "abuse:", err)
-		return exitFailed
-	}
-	where := machine.Describe()
-	outcomes := runAll(ctx, o, rows)
-	report(os.Stdout, where, outcomes, o.markdown)
-	if o.into != "" {
-		var tables strings.Builder
-		report(&tables, where, outcomes, true)
-		if err := marks.Write(o.into, tables.String()); err != nil {
-			fmt.Fprintln(os.Stderr, "abuse:", err)
-			return exitFailed
+	return program.Main("abuse", func(ctx context.Context) (missed bool, err error) {
+		o, err := parseOptions(args)
+		if err != nil {
+			return false, program.Wrong(err)
 		}
-	}
-	if ctx.Err() != nil {
-		fmt.Fprintln(os.Stderr, "abuse: interrupted")
-		return exitFailed
-	}
-	for _, x := range outcomes {
-		if len(x.missed) > 0 {
-			return exitFailed
+		proc.RaiseDescriptorLimit()
+		rows, err := o.servers(ctx)
+		if err != nil {
+			return false, err
 		}
-	}
-	return 0
+		where := machine.Describe()
+		outcomes := runAll(ctx, o, rows)
+		err = o.output.Write(func(w io.Writer, markdown bool) { report(w, where, outcomes, markdown) })
+		return slices.ContainsFunc(outcomes, func(x *outcome) bool { return len(x.missed) > 0 }), err
+	})
 }
 
 func runAll(ctx context.Context, o *options, rows []row) []*outcome {

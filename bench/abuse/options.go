@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 type options struct {
@@ -17,8 +19,7 @@ type options struct {
 	cases    []attack
 	scale    float64
 	peers    bool
-	markdown bool
-	into     string // a document, "" for none
+	output   program.Output
 }
 
 func parseOptions(args []string) (*options, error) {
@@ -30,8 +31,7 @@ func parseOptions(args []string) (*options, error) {
 	list := fs.String("cases", "", "numbers of cases, separated by commas (default: all)")
 	fs.Float64Var(&o.scale, "scale", 1, "factor on connections, requests and times, from 0.001 to 1")
 	fs.BoolVar(&o.peers, "peers", false, "run the cases of the comparison against other servers too")
-	fs.BoolVar(&o.markdown, "markdown", false, "print the tables as markdown")
-	fs.StringVar(&o.into, "into", "", "put the tables, as markdown, into this document as well")
+	o.output.Flags(fs, marks)
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -44,6 +44,9 @@ func parseOptions(args []string) (*options, error) {
 	o.weirArgs = strings.Fields(*weirArgs)
 	var err error
 	if o.cases, err = chooseCases(*list, o.scale); err != nil {
+		return nil, err
+	}
+	if err := o.output.Check(); err != nil {
 		return nil, err
 	}
 	if o.weir != "" {

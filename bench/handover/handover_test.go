@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/machine"
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
@@ -218,7 +219,7 @@ func TestParseOptions(t *testing.T) {
 	if _, err := parseOptions(strings.Fields("--cases idle,cold,burners --wrk /none/wrk")); err != nil {
 		t.Errorf("without wrk: %v", err)
 	}
-	if status := run([]string{"--cases", "none"}); status != exitUsage {
+	if status := run([]string{"--cases", "none"}); status != program.Usage {
 		t.Errorf("status %d", status)
 	}
 }

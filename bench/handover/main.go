@@ -11,22 +11,15 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"runtime"
-	"strings"
-	"syscall"
+	"slices"
 
 	"github.com/weirhttp/weir/bench/internal/machine"
 	"github.com/weirhttp/weir/bench/internal/proc"
-)
-
-const (
-	exitFailed = 1
-	exitUsage  = 2
+	"github.com/weirhttp/weir/bench/internal/program"
+	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -35,43 +28,19 @@ func run(args []string) int {
 	proc.RaiseDescriptorLimit()
 	// The thread of an open loop must find a processor, as Go counts them, when it returns from a system call.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), 8))
-	o, err := parseOptions(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err != nil {
-		return tell(err, exitUsage)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process
-	if o.weir == "" {
-		if o.weir, err = o.build(ctx); err != nil {
-			return tell(err, exitFailed)
+	return program.Main("handover", func(ctx context.Context) (missed bool, err error) {
+		o, err := parseOptions(args)
+		if err != nil {
+			return false, program.Wrong(err)
 		}
-	}
-	where := machine.Describe()
-	lines := measureAll(ctx, o)
-	report(os.Stdout, where, o, lines, o.markdown)
-	if o.into != "" {
-		var tables strings.Builder
-		report(&tables, where, o, lines, true)
-		if err := marks.Write(o.into, tables.String()); err != nil {
-			return tell(err, exitFailed)
+		if o.weir == "" {
+			if o.weir, err = o.build(ctx); err != nil {
+				return false, err
+			}
 		}
-	}
-	if ctx.Err() != nil {
-		return tell(errors.New("interrupted"), exitFailed)
-	}
-	for _, l := range lines {
-		if l.Missed() {
-			return exitFailed
-		}
-	}
-	return 0
-}
-
-func tell(err error, status int) int {
-	fmt.Fprintln(os.Stderr, "handover:", err)
-	return status
+		where := machine.Describe()
+		lines := measureAll(ctx, o)
+		err = o.output.Write(func(w io.Writer, markdown bool) { report(w, where, o, lines, markdown) })
+		return slices.ContainsFunc(lines, (*verdict.Line).Missed), err
+	})
 }

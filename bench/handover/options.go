@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/document"
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // marks are the lines of a document between which the table is.
@@ -27,8 +28,7 @@ type options struct {
 	cases    []benchCase
 	rounds   int
 	sizes    sizes
-	markdown bool
-	into     string // a document, "" for none
+	output   program.Output
 }
 
 func parseOptions(args []string) (*options, error) {
@@ -48,8 +48,7 @@ func parseOptions(args []string) (*options, error) {
 	list := fs.String("cases", "", strings.Join(caseNames(), ", ")+", separated by commas (default: all)")
 	fs.IntVar(&o.rounds, "rounds", 10, "rounds of a case, from 1 to 50; cost is judged from 10 on")
 	fs.DurationVar(&o.sizes.run, "duration", o.sizes.run, "length of a run, whole seconds from 1 to 30")
-	fs.BoolVar(&o.markdown, "markdown", false, "print the table as markdown")
-	fs.StringVar(&o.into, "into", "", "put the table, as markdown, into this document as well")
+	o.output.Flags(fs, marks)
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -67,10 +66,8 @@ func parseOptions(args []string) (*options, error) {
 	if o.cases, err = chooseCases(*list); err != nil {
 		return nil, err
 	}
-	if o.into != "" { // a typing error is to be told before the figures are there
-		if _, err := marks.Read(o.into); err != nil {
-			return nil, err
-		}
+	if err := o.output.Check(); err != nil {
+		return nil, err
 	}
 	if slices.ContainsFunc(o.cases, func(c benchCase) bool { return c.wrk }) {
 		if o.wrk, err = exec.LookPath(o.wrk); err != nil {

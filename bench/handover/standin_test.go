@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // The test program is also weir and wrk: it is started again with the arguments that these get.
@@ -19,7 +21,7 @@ func TestMain(m *testing.M) {
 		switch os.Args[1] {
 		case "demo":
 			fmt.Println(http.ListenAndServe(os.Args[3], newStandIn(os.Getenv("STANDIN_FAULT"))))
-			os.Exit(exitFailed)
+			os.Exit(program.Failed)
 		case "-t2":
 			os.Exit(standInWrk(os.Args[len(os.Args)-1]))
 		}
@@ -34,7 +36,7 @@ func standInWrk(url string) int {
 		response, err := http.Get(url)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			return exitFailed
+			return program.Failed
 		}
 		_, _ = io.Copy(io.Discard, response.Body)
 		_ = response.Body.Close()
@@ -59,7 +61,7 @@ func newStandIn(fault string) http.Handler {
 		switch {
 		case fault == "die" && late:
 			fmt.Println("last words")
-			os.Exit(exitFailed)
+			os.Exit(program.Failed)
 		case fault == "wrong" && late:
 			fmt.Fprint(w, "Hello, Wrong!")
 			return

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weirhttp/weir/bench/internal/machine"
 	"github.com/weirhttp/weir/bench/internal/proc"
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
@@ -133,7 +134,7 @@ func TestParseOptions(t *testing.T) {
 	if _, err := parseOptions([]string{"-h"}); err == nil {
 		t.Error("-h: no error")
 	}
-	if status := run([]string{"--cases", "none"}); status != exitUsage {
+	if status := run([]string{"--cases", "none"}); status != program.Usage {
 		t.Errorf("status %d", status)
 	}
 }

@@ -12,23 +12,14 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
-	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"runtime"
-	"strings"
-	"syscall"
 
 	"github.com/weirhttp/weir/bench/internal/crowd"
 	"github.com/weirhttp/weir/bench/internal/machine"
 	"github.com/weirhttp/weir/bench/internal/proc"
-)
-
-const (
-	exitFailed = 1
-	exitUsage  = 2
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // The main goroutine starts every process, and the kernel ends them with the thread that started them.
@@ -40,49 +31,27 @@ func run(args []string) int {
 	proc.RaiseDescriptorLimit()
 	if len(args) > 0 && args[0] == crowd.Command {
 		if err := crowd.Main(args[1:]); err != nil {
-			return tell(err, exitFailed)
+			return program.Tell("longpoll", err)
 		}
 		return 0
 	}
-	o, err := parseOptions(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err != nil {
-		return tell(err, exitUsage)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process
-	rows, err := o.rows(ctx)
-	if err != nil {
-		return tell(err, exitFailed)
-	}
-	where := machine.Describe()
-	results := measureAll(ctx, o, rows)
-	report(os.Stdout, where, results, o.markdown)
-	if o.into != "" {
-		var tables strings.Builder
-		report(&tables, where, results, true)
-		if err := marks.Write(o.into, tables.String()); err != nil {
-			return tell(err, exitFailed)
+	return program.Main("longpoll", func(ctx context.Context) (missed bool, err error) {
+		o, err := parseOptions(args)
+		if err != nil {
+			return false, program.Wrong(err)
 		}
-	}
-	if o.svg != "" && len(results.series) > 0 {
-		if err := os.WriteFile(o.svg, []byte(plot(results.series)), 0o644); err != nil {
-			return tell(err, exitFailed)
+		rows, err := o.rows(ctx)
+		if err != nil {
+			return false, err
 		}
-	}
-	if ctx.Err() != nil {
-		return tell(errors.New("interrupted"), exitFailed)
-	}
-	if results.failed() {
-		return exitFailed
-	}
-	return 0
-}
-
-func tell(err error, status int) int {
-	fmt.Fprintln(os.Stderr, "longpoll:", err)
-	return status
+		where := machine.Describe()
+		results := measureAll(ctx, o, rows)
+		if err := o.output.Write(func(w io.Writer, markdown bool) { report(w, where, results, markdown) }); err != nil {
+			return false, err
+		}
+		if o.svg != "" && len(results.series) > 0 {
+			err = os.WriteFile(o.svg, []byte(plot(results.series)), 0o644)
+		}
+		return results.failed(), err
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/weirhttp/weir/bench/internal/document"
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // marks are the lines of a document between which the tables are.
@@ -25,8 +26,7 @@ type options struct {
 	full     bool
 	scale    float64
 	sizes    sizes
-	markdown bool
-	into     string // a document, "" for none
+	output   program.Output
 	svg      string // a picture, "" for none
 }
 
@@ -42,8 +42,7 @@ func parseOptions(args []string) (*options, error) {
 	only := fs.String("only", "", "servers of the series: weir, tornado, gevent.pywsgi, Pushpin, separated by commas (default: all)")
 	fs.BoolVar(&o.full, "full", false, "1,000,000 sockets over 53 server processes as well")
 	fs.Float64Var(&o.scale, "scale", 1, "factor on clients, rates and times, from 0.001 to 1; below 1 no bar is judged")
-	fs.BoolVar(&o.markdown, "markdown", false, "print the tables as markdown")
-	fs.StringVar(&o.into, "into", "", "put the tables, as markdown, into this document as well")
+	o.output.Flags(fs, marks)
 	fs.StringVar(&o.svg, "svg", "", "write the series as a picture to this file")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
@@ -63,10 +62,8 @@ func parseOptions(args []string) (*options, error) {
 	if o.cases, err = chooseCases(*list, o.full); err != nil {
 		return nil, err
 	}
-	if o.into != "" { // a typing error is to be told before the figures are there
-		if _, err := marks.Read(o.into); err != nil {
-			return nil, err
-		}
+	if err := o.output.Check(); err != nil {
+		return nil, err
 	}
 	if o.svg != "" {
 		if _, err := os.Stat(filepath.Dir(o.svg)); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/crowd"
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // The test program is also the server under test, and the crowd: it is started again with the arguments that weir and
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 			os.Exit(run(os.Args[1:]))
 		case "demo":
 			fmt.Println(http.ListenAndServe(os.Args[3], newStandIn(os.Getenv("STANDIN_FAULT"))))
-			os.Exit(exitFailed)
+			os.Exit(program.Failed)
 		}
 	}
 	os.Exit(m.Run())

@@ -10,23 +10,15 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"os"
-	"os/signal"
 	"runtime"
-	"strings"
-	"syscall"
 
 	"github.com/weirhttp/weir/bench/internal/crowd"
 	"github.com/weirhttp/weir/bench/internal/machine"
 	"github.com/weirhttp/weir/bench/internal/proc"
-)
-
-const (
-	exitFailed = 1
-	exitUsage  = 2
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -35,51 +27,29 @@ func run(args []string) int {
 	proc.RaiseDescriptorLimit()
 	if len(args) > 0 && args[0] == crowd.Command {
 		if err := crowd.Main(args[1:]); err != nil {
-			return tell(err, exitFailed)
+			return program.Tell("python", err)
 		}
 		return 0
 	}
 	// The thread of a client must find a processor, as Go counts them, when it returns from a system call.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), 8))
-	o, err := parseOptions(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
-	if err != nil {
-		return tell(err, exitUsage)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process
-	rows, err := o.chooseRows(o.rows(ctx))
-	if err != nil {
-		return tell(err, exitUsage)
-	}
-	for _, r := range rows {
-		if r.missing != "" {
-			fmt.Fprintf(os.Stderr, "%s is MISSING: %s\n", r.name, r.missing)
+	return program.Main("python", func(ctx context.Context) (missed bool, err error) {
+		o, err := parseOptions(args)
+		if err != nil {
+			return false, program.Wrong(err)
 		}
-	}
-	where := machine.Describe()
-	results := measureAll(ctx, o, rows)
-	results.write(os.Stdout, where, o.markdown)
-	if o.into != "" {
-		var tables strings.Builder
-		results.write(&tables, where, true)
-		if err := marks.Write(o.into, tables.String()); err != nil {
-			return tell(err, exitFailed)
+		rows, err := o.chooseRows(o.rows(ctx))
+		if err != nil {
+			return false, program.Wrong(err)
 		}
-	}
-	if ctx.Err() != nil {
-		return tell(errors.New("interrupted"), exitFailed)
-	}
-	if results.failed() {
-		return exitFailed
-	}
-	return 0
-}
-
-func tell(err error, status int) int {
-	fmt.Fprintln(os.Stderr, "python:", err)
-	return status
+		for _, r := range rows {
+			if r.missing != "" {
+				fmt.Fprintf(os.Stderr, "%s is MISSING: %s\n", r.name, r.missing)
+			}
+		}
+		where := machine.Describe()
+		results := measureAll(ctx, o, rows)
+		err = o.output.Write(func(w io.Writer, markdown bool) { results.write(w, where, markdown) })
+		return results.failed(), err
+	})
 }

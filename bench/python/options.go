@@ -12,22 +12,22 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/document"
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // marks are the lines of a document between which the tables are.
 var marks = document.MarksOf("bench-python")
 
 type options struct {
-	weir     string // a binary
-	python   string // the system's by default, which Debian's packages are for
-	wrk      string
-	dir      string // of the bench module
-	cases    []benchCase
-	only     []string // servers, none for all
-	rounds   int
-	sizes    sizes
-	markdown bool
-	into     string // a document, "" for none
+	weir   string // a binary
+	python string // the system's by default, which Debian's packages are for
+	wrk    string
+	dir    string // of the bench module
+	cases  []benchCase
+	only   []string // servers, none for all
+	rounds int
+	sizes  sizes
+	output program.Output
 }
 
 func parseOptions(args []string) (*options, error) {
@@ -41,8 +41,7 @@ func parseOptions(args []string) (*options, error) {
 	only := fs.String("only", "", "servers, separated by commas (default: all)")
 	fs.IntVar(&o.rounds, "rounds", 5, "rounds of a case, from 1 to 50")
 	seconds := fs.Int("seconds", 3, "length of a run, from 1 to 30")
-	fs.BoolVar(&o.markdown, "markdown", false, "print the tables as markdown")
-	fs.StringVar(&o.into, "into", "", "put the tables, as markdown, into this document as well")
+	o.output.Flags(fs, marks)
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
@@ -60,10 +59,8 @@ func parseOptions(args []string) (*options, error) {
 	if o.cases, err = chooseCases(*list); err != nil {
 		return nil, err
 	}
-	if o.into != "" { // a typing error is to be told before the figures are there
-		if _, err := marks.Read(o.into); err != nil {
-			return nil, err
-		}
+	if err := o.output.Check(); err != nil {
+		return nil, err
 	}
 	if slices.ContainsFunc(o.cases, func(c benchCase) bool { return c.wrk }) {
 		if o.wrk, err = exec.LookPath(o.wrk); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/machine"
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
@@ -284,7 +285,7 @@ func TestParseOptions(t *testing.T) {
 	if err != nil || len(o.cases) != 2 || o.cases[0].name != "raw" || !slices.Equal(o.only, []string{weir, gunicornSync}) || o.rounds != 5 {
 		t.Errorf("%+v, %v", o, err)
 	}
-	if status := run([]string{"--cases", "none"}); status != exitUsage {
+	if status := run([]string{"--cases", "none"}); status != program.Usage {
 		t.Errorf("status %d", status)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/crowd"
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // The test program is also weir, wrk and Python: it is started again with the arguments that these get.
@@ -30,18 +31,18 @@ func TestMain(m *testing.M) {
 			runtime.LockOSThread() // with whose end it would end
 			if err := worker.Start(); err != nil {
 				fmt.Println(err)
-				os.Exit(exitFailed)
+				os.Exit(program.Failed)
 			}
 			addr := os.Args[slices.Index(os.Args, "-b")+1]
 			fmt.Println(http.ListenAndServe(addr, newStandIn(os.Getenv("STANDIN_FAULT"))))
-			os.Exit(exitFailed)
+			os.Exit(program.Failed)
 		case "-t2":
 			os.Exit(standInWrk(os.Args[len(os.Args)-1]))
 		case "-B":
 			fmt.Println("2.5")
 			os.Exit(0)
 		case "-c": // nothing can be imported
-			os.Exit(exitFailed)
+			os.Exit(program.Failed)
 		}
 	}
 	os.Exit(m.Run())
@@ -54,7 +55,7 @@ func standInWrk(url string) int {
 		response, err := http.Get(url)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
-			return exitFailed
+			return program.Failed
 		}
 		_, _ = io.Copy(io.Discard, response.Body)
 		_ = response.Body.Close()
@@ -89,7 +90,7 @@ func newStandIn(fault string) http.Handler {
 			fmt.Fprint(w, "Hello, Wrong!")
 		case fault == "die" && count > 10:
 			fmt.Println("last words")
-			os.Exit(exitFailed)
+			os.Exit(program.Failed)
 		default:
 			fmt.Fprint(w, greeting)
 		}
