@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"golang.org/x/sys/unix"
 )
 
@@ -47,7 +46,7 @@ func (a *acceptor) open() {
 func (a *acceptor) discard() { a.listener.close(a.fd) }
 
 func (a *acceptor) watch() {
-	if err := a.loop.poller.AddRead(&netpoll.PollAttachment{FD: a.fd}, edgeTriggered); err != nil {
+	if err := a.loop.poller.add(a.fd, forConnections); err != nil {
 		a.loop.log.Error("cannot watch listener", "address", a.listener.String(), "error", err)
 	}
 }
@@ -55,7 +54,7 @@ func (a *acceptor) watch() {
 // remove stops accepting and closes the socket.
 func (a *acceptor) remove() {
 	delete(a.loop.listeners, a.fd)
-	_ = a.loop.poller.Delete(a.fd)
+	_ = a.loop.poller.remove(a.fd)
 	a.listener.close(a.fd)
 }
 
@@ -100,7 +99,7 @@ func (a *acceptor) rest(err error) {
 		return
 	}
 	a.resting = true
-	if err := a.loop.poller.Delete(a.fd); err != nil {
+	if err := a.loop.poller.remove(a.fd); err != nil {
 		a.loop.log.Error("cannot pause listener", "address", a.listener.String(), "error", err)
 	}
 	a.loop.After(acceptPause, func() {

@@ -5,8 +5,6 @@ package loop
 import (
 	"net/netip"
 	"time"
-
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 )
 
 // Handler is the protocol of one connection. It embeds a Conn, so that a connection is one object. All methods
@@ -220,8 +218,8 @@ func (c *Conn) mustPause() bool {
 }
 
 // ready handles a readiness event.
-func (c *Conn) ready(ev netpoll.IOEvent) {
-	if netpoll.IsWriteEvent(ev) {
+func (c *Conn) ready(ev readiness) {
+	if isWritable(ev) {
 		if c.out != nil {
 			c.drain()
 		} else {
@@ -231,7 +229,7 @@ func (c *Conn) ready(ev netpoll.IOEvent) {
 	if c.failed {
 		return // reading would show an end where the error was
 	}
-	if netpoll.IsReadEvent(ev) && c.state != closed {
+	if isReadable(ev) && c.state != closed {
 		if c.full && c.state == open {
 			c.pauseReading() // until the client takes what it has asked for already
 		}
@@ -244,7 +242,7 @@ func (c *Conn) ready(ev netpoll.IOEvent) {
 	if c.state == closed || !isHangup(ev) && !isEnd(ev) {
 		return
 	}
-	if netpoll.IsReadEvent(ev) && !c.paused() {
+	if isReadable(ev) && !c.paused() {
 		return // with input the end is left to read: what was sent before is still there
 	}
 	ev = c.confirm(ev)

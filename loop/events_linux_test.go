@@ -20,13 +20,13 @@ func TestLateEvent(t *testing.T) {
 	c := dial(t, server)
 	p := receive(t, peers, "connection")
 	for _, ev := range []uint32{unix.EPOLLIN, unix.EPOLLOUT, unix.EPOLLIN | unix.EPOLLOUT, unix.EPOLLIN | unix.EPOLLHUP | unix.EPOLLERR | unix.EPOLLRDHUP} {
-		on(t, p.Loop(), func() { _ = p.Loop().event(int(p.fd), ev, 0) })
+		on(t, p.Loop(), func() { p.Loop().event(int(p.fd), ev) })
 		none(t, ends, "closed")
 	}
 	send(t, c, []byte("alive"))
 	expect(t, c, "alive")
 	// Descriptors of nobody.
-	on(t, p.Loop(), func() { _ = p.Loop().event(1<<20, unix.EPOLLIN, 0) })
+	on(t, p.Loop(), func() { p.Loop().event(1<<20, unix.EPOLLIN) })
 	_ = c.Close()
 	receive(t, ends, "end")
 	on(t, p.Loop(), func() {

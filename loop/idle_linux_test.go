@@ -6,8 +6,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 )
 
 // startCounting is Start, and counts the events.
@@ -21,10 +19,10 @@ func startCounting(r *Reactor) *atomic.Int64 {
 		go func() {
 			defer close(l.exited)
 			defer l.closeAll()
-			_ = l.poller.Polling(func(fd int, ev netpoll.IOEvent, flags netpoll.IOFlags) error {
+			_ = l.poller.poll(func(fd int, ev readiness) bool {
 				n.Add(1)
-				return l.event(fd, ev, flags)
-			})
+				return l.event(fd, ev)
+			}, l.idle)
 		}()
 	}
 	return n

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Package loop is weir's reactor: one event loop per core, on gnet's epoll and kqueue pollers. It knows
+// Package loop is weir's reactor: one event loop per core, on epoll, and on gnet's poller for kqueue. It knows
 // listeners, connections, timers, flow control and posting from other goroutines, and no
 // protocol: that is a Handler's.
 package loop
@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	gneterrors "github.com/panjf2000/gnet/v2/pkg/errors"
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/panjf2000/gnet/v2/pkg/queue"
 )
 
@@ -33,7 +31,7 @@ type Loop struct {
 	// Index is the number of the loop among its reactor's, from 0.
 	Index   int
 	reactor *Reactor
-	poller  *netpoll.Poller
+	poller  *poller
 	log     *slog.Logger
 
 	// The loop's own.
@@ -98,31 +96,37 @@ func newLoop(r *Reactor, index int) *Loop {
 // since some moment before the loop was made.
 func (l *Loop) Now() int64 { return l.now }
 
-// run polls until the loop is stopped. A goroutine that the loop was taken from does not come back from Polling, it ends
+// run polls until the loop is stopped. A goroutine that the loop was taken from does not come back from poll, it ends
 // inside (Depart).
 func (l *Loop) run() {
-	if err := l.poller.Polling(l.event); err != nil && !l.stopped {
+	if err := l.poller.poll(l.event, l.idle); err != nil {
 		l.log.Error("event loop failed", "loop", l.Index, "error", err)
 	}
 	l.closeAll()
 	close(l.exited)
 }
 
-// event handles one readiness event.
-func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
+// idle comes before the loop waits. Yielding costs a thread's wake-up where there is a place for one to run goroutines: with nothing
+// but clients to serve, more of them have sent something by then, and are served at once. Descriptors that are watched belong to
+// processes which work for the loop, and they need the cores more.
+func (l *Loop) idle() {
+	if len(l.watched) == 0 || l.reactor.alone {
+		runtime.Gosched()
+	}
+}
+
+// event handles one readiness event. It is false when the loop has ended.
+func (l *Loop) event(fd int, ev readiness) bool {
 	l.now = l.reactor.clock.time(l)
 	if c := l.conns.get(fd); c != nil {
 		c.ready(ev)
 		l.settle()
 		l.check(c)
-		return nil
+		return true
 	}
 	if fd == l.waker.fd() {
 		l.runTasks()
-		if l.stopped {
-			return gneterrors.ErrEngineShutdown
-		}
-		return nil
+		return !l.stopped
 	}
 	if a := l.listeners[fd]; a != nil {
 		a.ready()
@@ -132,7 +136,7 @@ func (l *Loop) event(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 		l.settle()
 		l.check(nil)
 	}
-	return nil
+	return true
 }
 
 // settle ends an event: input that was released is delivered, output leaves, and connections that failed on the
@@ -225,7 +229,7 @@ func (l *Loop) closeAll() {
 		w.ended()
 	}
 	l.closeWaker()
-	_ = l.poller.Close()
+	_ = l.poller.close()
 }
 
 // closeWaker closes the waker when no Post is about to use it: its descriptor may be another file's a moment

@@ -3,7 +3,6 @@
 package loop
 
 import (
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,15 +14,12 @@ const edgeTriggered = true
 type interest uint8
 
 const (
-	reading interest = iota
+	unregistered interest = iota // not in the poller: a connection in memory, or one that was accepted just now
+	reading
 	pausedInput
-	unregistered // not in the poller: a connection in memory, or one that was accepted just now
 )
 
-func isEnd(netpoll.IOEvent) bool    { return false } // it is read
-func isHangup(netpoll.IOEvent) bool { return false } // the next read or write reports it
-
-func (c *Conn) confirm(ev netpoll.IOEvent) netpoll.IOEvent { return ev }
+func (c *Conn) confirm(ev readiness) readiness { return ev }
 
 // register adds the connection's descriptor to its loop's poller.
 func (c *Conn) register() error {
@@ -31,7 +27,7 @@ func (c *Conn) register() error {
 	if c.mustPause() {
 		c.interest = pausedInput
 	}
-	return c.loop.poller.AddReadWrite(&netpoll.PollAttachment{FD: int(c.fd)}, true)
+	return c.loop.poller.add(int(c.fd), forInput|forOutput|onChange)
 }
 
 // boundUnsent does nothing: the option is not inherited by accepted sockets on all of these systems.
@@ -73,7 +69,7 @@ func (c *Conn) resumeReading() {
 // waker makes a loop's poller return: a pipe, level-triggered.
 type waker struct{ r, w int }
 
-func (w *waker) open(p *netpoll.Poller) error {
+func (w *waker) open(p *poller) error {
 	w.r, w.w = -1, -1
 	var fds [2]int
 	if err := unix.Pipe(fds[:]); err != nil {
@@ -86,7 +82,7 @@ func (w *waker) open(p *netpoll.Poller) error {
 			return err
 		}
 	}
-	return p.AddRead(&netpoll.PollAttachment{FD: w.r}, false)
+	return p.add(w.r, forInput)
 }
 
 func (w *waker) fd() int { return w.r }

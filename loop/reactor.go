@@ -6,11 +6,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 )
 
 // Options configure a Reactor.
@@ -45,6 +44,7 @@ type Reactor struct {
 	maxAway        int64
 	slowCalls      func()
 	away           atomic.Int64
+	alone          bool // one goroutine runs at a time
 	takeovers      atomic.Uint64
 	clients        *clients      // nil: not limited
 	left           chan struct{} // a connection was closed while draining
@@ -68,6 +68,7 @@ func New(o Options) (*Reactor, error) {
 		slowCalls:      o.SlowCalls,
 		left:           make(chan struct{}, 1),
 		stopped:        make(chan struct{}),
+		alone:          runtime.GOMAXPROCS(0) == 1,
 	}
 	if o.MaxPerAddress > 0 {
 		r.clients = &clients{max: o.MaxPerAddress, open: make(map[address]int)}
@@ -75,11 +76,10 @@ func New(o Options) (*Reactor, error) {
 	if r.log == nil {
 		r.log = slog.Default()
 	}
-	logGnet(r.log)
 	for i := range o.Loops {
 		l := newLoop(r, i)
 		var err error
-		if l.poller, err = netpoll.OpenPoller(); err == nil {
+		if l.poller, err = openPoller(r.log); err == nil {
 			r.loops = append(r.loops, l)
 			err = l.waker.open(l.poller)
 		}

@@ -2,8 +2,6 @@
 
 package loop
 
-import "github.com/panjf2000/gnet/v2/pkg/netpoll"
-
 // watched is a descriptor that is not a connection's.
 type watched struct{ readable, ended func() }
 
@@ -11,7 +9,7 @@ type watched struct{ readable, ended func() }
 // announced again. readable must not block, and finds nothing now and then. ended is called on the loop when that ends while fd is
 // still watched; what goes on with fd must leave the loop then.
 func (l *Loop) Watch(fd int, readable, ended func()) error {
-	if err := l.poller.AddRead(&netpoll.PollAttachment{FD: fd}, false); err != nil {
+	if err := l.poller.add(fd, forInput); err != nil {
 		return err
 	}
 	l.watched[fd] = &watched{readable, ended}
@@ -22,7 +20,7 @@ func (l *Loop) Watch(fd int, readable, ended func()) error {
 func (l *Loop) Unwatch(fd int) {
 	if _, ok := l.watched[fd]; ok {
 		delete(l.watched, fd)
-		_ = l.poller.Delete(fd)
+		_ = l.poller.remove(fd)
 	}
 }
 
