@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"sync"
 )
 
 // ChunkSize is how many octets the bodies over readers and files hand on at a time.
@@ -74,8 +75,9 @@ func (s *sequence) Close() error { s.stop(); return nil }
 type reader struct {
 	src    io.Reader
 	buf    []byte
-	filled bool // by the last read
-	fixed  bool // the size of buf was asked for
+	filled bool             // by the last read
+	fixed  bool             // the size of buf was asked for
+	pooled *[ChunkSize]byte // buf; nil when it is no chunk's
 }
 
 // Reader returns a body of what r reads, ChunkSize octets at a time at most. When r is an io.Closer,
@@ -100,13 +102,17 @@ func (r *reader) Next() ([]byte, error) {
 	return r.read(r.buf)
 }
 
+// chunks has large buffers of readers that are closed.
+var chunks = sync.Pool{New: func() any { return new([ChunkSize]byte) }}
+
 // grow makes the buffer that is good for the next read, of content of which at most left octets are to come.
 func (r *reader) grow(left int64) {
 	switch {
 	case r.buf == nil:
 		r.buf = make([]byte, min(firstChunk, left))
-	case r.filled && len(r.buf) < ChunkSize && !r.fixed:
-		r.buf = make([]byte, min(int64(4*len(r.buf)), ChunkSize))
+	case r.filled && r.pooled == nil && !r.fixed && left > int64(len(r.buf)):
+		r.pooled = chunks.Get().(*[ChunkSize]byte)
+		r.buf = r.pooled[:]
 	}
 }
 
@@ -118,6 +124,10 @@ func (r *reader) read(b []byte) ([]byte, error) {
 }
 
 func (r *reader) Close() error {
+	if r.pooled != nil {
+		chunks.Put(r.pooled)
+		r.pooled, r.buf = nil, nil
+	}
 	if c, ok := r.src.(io.Closer); ok {
 		return c.Close()
 	}
@@ -182,7 +192,11 @@ func CheckSection(file *os.File, offset, count int64) error {
 	return err
 }
 
-func (s *section) Close() error        { return s.file.Close() }
+func (s *section) Close() error {
+	s.src = s.file
+	return s.reader.Close()
+}
+
 func (s *section) File() (File, int64) { return s.file, s.offset }
 
 // FileWrapper is wsgi.file_wrapper: a body of what is left of filelike, blockSize octets at a time (0:

@@ -77,7 +77,7 @@ func (m *mailbox) Chunk(p []byte) {
 	if n := len(m.files); n > 0 {
 		last = &m.files[n-1].behind
 	}
-	*last = append(*last, p...)
+	*last = appendPiece(*last, p)
 	m.queued += len(p)
 	m.mu.Unlock()
 }
@@ -170,8 +170,8 @@ func (m *mailbox) deliver() {
 		m.wire.File(file.file, file.offset, file.n)
 	}
 	m.mu.Lock()
-	if m.data == nil {
-		m.data = data[:0]
+	if data = emptied(data); m.data == nil {
+		m.data = data
 	}
 	m.mu.Unlock()
 	m.look()

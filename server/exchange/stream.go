@@ -35,6 +35,33 @@ func NewStream(loop Loop, more func()) *Stream {
 	return s
 }
 
+// blocks has buffers for content on its way between a loop and a goroutine.
+var blocks = sync.Pool{New: func() any { return new(block) }}
+
+// block holds what a Stream or a mailbox keeps at most: what is enough for it, and a piece beyond.
+type block [128 << 10]byte
+
+// smallPiece is what is kept without a block, in octets.
+const smallPiece = 4 << 10
+
+// appendPiece appends p to buf, which is a block's from a certain length on.
+func appendPiece(buf, p []byte) []byte {
+	if n := len(buf) + len(p); n > cap(buf) && n > smallPiece && n <= len(block{}) {
+		b := blocks.Get().(*block)
+		return append(append(b[:0], buf...), p...)
+	}
+	return append(buf, p...)
+}
+
+// emptied returns an empty buffer in the place of buf, whose block is given back if it has one.
+func emptied(buf []byte) []byte {
+	if cap(buf) == len(block{}) {
+		blocks.Put((*block)(buf[:cap(buf)]))
+		return nil
+	}
+	return buf[:0]
+}
+
 // Feed adds content, which it copies. It is full when the application is behind: stop until more is called. Called on the loop.
 func (s *Stream) Feed(p []byte) (full bool) {
 	s.mu.Lock()
@@ -43,7 +70,7 @@ func (s *Stream) Feed(p []byte) (full bool) {
 		s.buf = s.buf[:copy(s.buf, s.buf[s.off:])]
 		s.off = 0
 	}
-	s.buf = append(s.buf, p...)
+	s.buf = appendPiece(s.buf, p)
 	s.arrived.Signal()
 	s.waiting = len(s.buf)-s.off >= streamHigh
 	return s.waiting
@@ -72,7 +99,7 @@ func (s *Stream) take(f func(p []byte) int) error {
 	}
 	s.off += f(s.buf[s.off:])
 	if s.off == len(s.buf) {
-		s.buf, s.off = s.buf[:0], 0
+		s.buf, s.off = emptied(s.buf), 0
 	}
 	if len(s.buf)-s.off <= streamLow {
 		s.ask()
