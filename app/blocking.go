@@ -20,6 +20,20 @@ type BlockingBody struct {
 	environ     *Environ
 	start       StartResponse
 	body        Body
+	unused      func() error // is called by Close when the call was not made
+}
+
+// around returns a BlockingBody with the call of another one in it. drop is called when that is not made.
+func (b *BlockingBody) around(call func() Body, drop func()) *BlockingBody {
+	return &BlockingBody{
+		application: func(*Environ, StartResponse) Body { return call() },
+		unused:      func() error { drop(); return b.Close() },
+	}
+}
+
+// blockingOver returns a BlockingBody over a body that is there already.
+func blockingOver(body Body) *BlockingBody {
+	return &BlockingBody{application: func(*Environ, StartResponse) Body { return body }, unused: body.Close}
 }
 
 // Application returns Call as an Application, for servers. What it is given does not matter: the environ and the start
@@ -43,8 +57,11 @@ func (b *BlockingBody) Call() Body {
 // Next calls the application where nobody has looked for a BlockingBody.
 func (b *BlockingBody) Next() ([]byte, error) { return b.Call().Next() }
 
-// Close closes the application's body, if there is one.
+// Close closes the application's body, if there is one, and what middleware has ready for it.
 func (b *BlockingBody) Close() error {
+	if b.body == nil && b.unused != nil {
+		return b.unused()
+	}
 	if b.body == nil {
 		return nil
 	}

@@ -21,11 +21,12 @@ type Environ struct {
 	path     []byte // PATH_INFO, once pathSet
 	pathSet  bool
 	detached bool
-	closes   bool           // CloseConnection was called
-	script   string         // SCRIPT_NAME
-	own      map[string]any // what Set and Delete did; deleted{} where a key was removed
-	body     slice          // for Bytes
-	decoded  []byte         // storage behind path where it differs from what was received
+	closes   bool                    // CloseConnection was called
+	script   string                  // SCRIPT_NAME
+	own      map[string]any          // what Set and Delete did; deleted{} where a key was removed
+	body     slice                   // for Bytes
+	wrap     func(Deferred) Deferred // of middleware, around what Defer returns; nil: none
+	decoded  []byte                  // storage behind path where it differs from what was received
 }
 
 // deleted stands in Environ.own for a key that was removed.
@@ -36,7 +37,7 @@ func (e *Environ) Reset(source Source, input Input, gateway *Gateway) {
 	e.source, e.input, e.gateway = source, input, gateway
 	e.path, e.pathSet, e.detached, e.closes = nil, false, false, false
 	e.script = ""
-	e.own = nil
+	e.own, e.wrap = nil, nil
 	if e.body.used {
 		e.body = slice{}
 	}
@@ -60,7 +61,7 @@ func (e *Environ) Detached() bool { return e.detached }
 
 // Defer has the request answered later, by the Deferred that it returns: nothing that start_response or the body could
 // say counts any more, and the application returns nil. It is called once, before start_response. Middleware around the
-// application does not see the answer.
+// application sees the answer where it has called WrapDefer (FilterHead, FilterContent, OnEnd).
 //
 // It panics when the server cannot do it: an Environ of another package's making.
 func (e *Environ) Defer() Deferred {
@@ -68,7 +69,20 @@ func (e *Environ) Defer() Deferred {
 	if !ok {
 		panic("app: this server cannot defer answers")
 	}
+	if e.wrap != nil {
+		return e.wrap(d.Defer())
+	}
 	return d.Defer()
+}
+
+// WrapDefer has Defer return what wrap makes of the server's Deferred. It is for middleware, which calls it before the application: what
+// was wrapped last is nearest to the application.
+func (e *Environ) WrapDefer(wrap func(Deferred) Deferred) {
+	if outer := e.wrap; outer != nil {
+		inner := wrap
+		wrap = func(d Deferred) Deferred { return inner(outer(d)) }
+	}
+	e.wrap = wrap
 }
 
 // EarlyHints sends fields that the response is going to have, in an interim response (103, RFC 8297), so that the client can fetch

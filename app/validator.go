@@ -85,7 +85,7 @@ type validation struct {
 func (v *validation) wrap(call func() Body) Body {
 	body := call()
 	if blocking, ok := body.(*BlockingBody); ok {
-		return &BlockingBody{application: func(*Environ, StartResponse) Body { return v.wrap(blocking.Call) }}
+		return blocking.around(func() Body { return v.wrap(blocking.Call) }, func() {})
 	}
 	if body == nil {
 		body = Empty()

@@ -6,12 +6,13 @@ import (
 	"github.com/weirhttp/weir/app"
 )
 
-// RunBlocking calls application on a goroutine, with a detached environ.
-func (x *Exchange) RunBlocking(application app.Application) {
+// RunBlocking calls application on a goroutine, with a detached environ. It is false when there are too many of them, and the request was
+// refused.
+func (x *Exchange) RunBlocking(application app.Application) bool {
 	if x.host.blocking.Add(1) > int64(x.host.MaxBlocking) {
 		x.host.blocking.Add(-1)
 		x.refuse()
-		return
+		return false
 	}
 	x.Environ.Detach()
 	x.mail = newMailbox(x)
@@ -22,6 +23,7 @@ func (x *Exchange) RunBlocking(application app.Application) {
 		x.run(application)
 		x.watch.learn()
 	}()
+	return true
 }
 
 // refuse answers that there are enough blocking calls.

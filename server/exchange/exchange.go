@@ -191,7 +191,10 @@ func (x *Exchange) run(application app.Application) {
 	}
 	if b, ok := x.body.(*app.BlockingBody); ok && x.mail == nil {
 		x.body = nil
-		x.RunBlocking(b.Application())
+		if !x.RunBlocking(b.Application()) {
+			x.body = b
+			x.closeBody()
+		}
 		return
 	}
 	if content, ok := app.Whole(x.body); ok && x.sendWhole(content) {
