@@ -192,6 +192,9 @@ func (res *response) pull(body app.Body) error {
 	sized, isSized := body.(app.Sized)
 	if isSized && !res.sent {
 		size = sized.Size()
+		if res.head && size == 0 { // more likely a body that was left out than an empty one
+			size = -1
+		}
 	}
 	for {
 		chunk, err := body.Next()

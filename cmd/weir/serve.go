@@ -37,6 +37,7 @@ type serveFlags struct {
 	KeepHalfClosed  bool          `help:"A client that has ended its sending still waits for a deferred answer."`
 
 	limitFlags
+	middlewareFlags
 }
 
 // loopsAlone is how many loops there are where the application runs on them.
@@ -49,7 +50,9 @@ func (f *serveFlags) serve(what string, application app.Application, loops func(
 	if err != nil {
 		return err
 	}
-	config.Application = application
+	if config.Application, err = f.middlewareFlags.around(application); err != nil {
+		return err
+	}
 	accessLog, err := f.openAccessLog()
 	if err != nil {
 		return err
