@@ -84,7 +84,7 @@ func (m *mailbox) Chunk(p []byte) {
 	m.mu.Unlock()
 }
 
-// File is not called: a goroutine may wait for a disk, and reads a body's file with Next.
+// File is not called: a file is enclosed.
 func (m *mailbox) File(app.File, int64, int64) {}
 
 // FileShort is not called.

@@ -7,9 +7,10 @@ import (
 	"github.com/weirhttp/weir/app"
 )
 
-// enclosure is part of a file in the content of a deferred response, and the content behind it.
+// enclosure is part of a file in the content of a response that a mailbox passes on, and the content behind it.
 type enclosure struct {
-	file      *os.File // owned; nil: there is none
+	file      app.File // nil: there is none
+	release   func()   // gives file back to whoever it belongs to; called on a goroutine
 	offset, n int64
 	behind    []byte
 }
@@ -17,19 +18,27 @@ type enclosure struct {
 // unsent is what the file counts for, to one who asks how much waits for the client.
 func (e *enclosure) unsent() int { return int(min(e.n, HighWater+1)) }
 
-// close closes the file. The last reference to one without a name frees its blocks, for which no loop is to wait.
+// close releases the file. The last reference to one without a name frees its blocks, for which no loop is to wait.
 func (e *enclosure) close() {
 	if e.file != nil {
-		go e.file.Close()
+		go e.release()
 		e.file = nil
 	}
+}
+
+// name is that of the file, for the log.
+func (e *enclosure) name() string {
+	if named, ok := e.file.(interface{ Name() string }); ok {
+		return named.Name()
+	}
+	return ""
 }
 
 var errFileShort = errors.New("the file is shorter than what was to be sent of it")
 
 // SendFile implements app.Deferred.
 func (d *Deferred) SendFile(file *os.File, offset, count int64) error {
-	e := enclosure{file: file, offset: offset}
+	e := enclosure{file: file, release: func() { _ = file.Close() }, offset: offset}
 	defer func() { e.close() }()
 	if err := app.CheckSection(file, offset, count); err != nil {
 		return err
@@ -56,6 +65,15 @@ func (d *Deferred) SendFile(file *os.File, offset, count int64) error {
 	x.wire.Flush()
 	d.behind = d.behind || x.wire.Unsent() > HighWater
 	return nil
+}
+
+// encloseBody leaves the file of a body to the mailbox, which closes the body: nothing is to be read here, and no goroutine waits for
+// the client.
+func (x *Exchange) encloseBody(file app.File, offset, n int64) {
+	host, body := x.host, x.body
+	x.body, x.left = nil, 0
+	x.mail.enclose(enclosure{file: file, release: func() { host.closeAway(body) }, offset: offset, n: n})
+	x.finish()
 }
 
 // enclose puts a file behind the content so far.
@@ -103,7 +121,7 @@ func (m *mailbox) closeFiles() {
 func (m *mailbox) fileSent() {
 	short := m.wire.FileShort()
 	m.mu.Lock()
-	name := m.sending.file.Name()
+	name := m.sending.name()
 	m.sending.close()
 	if short {
 		m.gone = true

@@ -279,3 +279,51 @@ func TestFileShort(t *testing.T) {
 		t.Errorf("logged: %s", &r.logs)
 	}
 }
+
+// fileBody is a body whose file others send.
+type fileBody struct {
+	sizedBody
+	file app.File
+}
+
+func (b fileBody) File() (app.File, int64) { return b.file, 2 }
+
+// TestFileFromGoroutine: the file of a body that comes from a goroutine is left to the wire, and the goroutine ends. The body is closed once, when the
+// client has the file or is gone.
+func TestFileFromGoroutine(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		end     func(r *run)
+		journal string
+		whole   bool
+		log     string
+	}{
+		{"sent", func(r *run) { r.exchange.Resume() }, "head 200 OK; file 2+5; finish true", true, ""},
+		{"short", func(r *run) { r.short = true; r.exchange.Resume() }, "head 200 OK; file 2+5; finish false", false, "shorter than what was to be sent"},
+		{"gone", func(r *run) { r.exchange.Gone() }, "head 200 OK; file 2+5", false, ""},
+		{"close fails", func(r *run) { r.exchange.Resume() }, "head 200 OK; file 2+5; finish true", true, "no more disk"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			calls := &journal{} // of the body, which is closed on another goroutine
+			b := &body{journal: calls}
+			if c.name == "close fails" {
+				b.closes = func() error { return errors.New("no more disk") }
+			}
+			file := fileBody{sizedBody{b, 5}, openFile(t, "0123456789")}
+			r := newRun("GET").start(app.Blocking(answering(file, "200 OK")))
+			r.exec.runUntil(t, "the file to be passed on", func() bool { return strings.Contains(r.journal.String(), "file") })
+			if b.closedTimes() != 0 {
+				t.Error("closed while it is sent")
+			}
+			c.end(r)
+			r.exec.runUntil(t, "Close", func() bool { return b.closedTimes() > 0 && strings.Contains(r.logs.String(), c.log) })
+			r.exchange.Gone()
+			if got := withoutFlush(r.journal.String()); got != c.journal || r.whole != c.whole || calls.String() != "close" {
+				t.Errorf("wire: %s; body: %s", got, calls)
+			}
+			if c.log == "" && r.logs.String() != "" {
+				t.Errorf("log: %s", r.logs.String())
+			}
+		})
+	}
+}

@@ -254,20 +254,20 @@ func (x *Exchange) Gone() {
 		x.phase = ended
 		if body := x.body; body != nil {
 			x.body = nil
-			go x.closeAway(body)
+			go x.host.closeAway(body)
 		}
 	}
 }
 
-// closeAway closes the body of an exchange that has ended, on a goroutine.
-func (x *Exchange) closeAway(body app.Body) {
+// closeAway closes the body of an exchange that has ended, on a goroutine. The exchange may be another request's by now.
+func (c *Config) closeAway(body app.Body) {
 	defer func() {
 		if v := recover(); v != nil {
-			x.report("application failed in Close", x.host.panicError(v))
+			c.report("application failed in Close", c.panicError(v))
 		}
 	}()
 	if err := body.Close(); err != nil {
-		x.report("application failed in Close", err)
+		c.report("application failed in Close", err)
 	}
 }
 
@@ -463,7 +463,7 @@ func noContent(code int) bool { return code == 204 || code == 205 || code == 304
 // sendFile leaves the body to the wire when it is a file. It is false when it is not.
 func (x *Exchange) sendFile() bool {
 	f, ok := x.body.(app.Filer)
-	if !ok || x.mail != nil || x.isHead {
+	if !ok || x.isHead {
 		return false
 	}
 	x.sendHead(-1)
@@ -472,6 +472,10 @@ func (x *Exchange) sendFile() bool {
 		return false
 	}
 	file, offset := f.File()
+	if x.mail != nil {
+		x.encloseBody(file, offset, n)
+		return true
+	}
 	x.file = true
 	x.wire.File(file, offset, n)
 	return true
