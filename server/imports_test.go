@@ -19,6 +19,7 @@ var mayImport = map[string][]string{
 	"httpparse":        {},
 	"app":              {}, // and what is below imports app: see allowedInside
 	"app/apptest":      {"app"},
+	"app/static":       {"app"},
 	"loop":             {},
 	"server/exchange":  {"app"},
 	"server/accesslog": {},
@@ -26,7 +27,7 @@ var mayImport = map[string][]string{
 	"server":           {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1"},
 	"hub":              {"app"},
 	"python":           {"app", "loop", "hub"},
-	"cmd":              {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python"},
+	"cmd":              {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python"},
 	"examples":         {"app", "server", "hub", "python"},
 }
 

@@ -37,6 +37,7 @@ type serveFlags struct {
 	KeepHalfClosed  bool          `help:"A client that has ended its sending still waits for a deferred answer."`
 
 	limitFlags
+	staticFlags
 	middlewareFlags
 }
 
@@ -50,7 +51,10 @@ func (f *serveFlags) serve(what string, application app.Application, loops func(
 	if err != nil {
 		return err
 	}
-	if config.Application, err = f.middlewareFlags.around(application); err != nil {
+	if application, err = f.staticFlags.wrap(application); err != nil {
+		return err
+	}
+	if config.Application, err = f.middlewareFlags.around(application); err != nil { // of the files too
 		return err
 	}
 	accessLog, err := f.openAccessLog()
@@ -124,6 +128,9 @@ func (f *serveFlags) config() (server.Config, error) {
 		return c, &usageError{"--server-header must not have control characters"}
 	}
 	if err := f.limitFlags.apply(&c); err != nil {
+		return c, err
+	}
+	if err := f.staticFlags.check(); err != nil {
 		return c, err
 	}
 	if f.GracefulTimeout == 0 {

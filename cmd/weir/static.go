@@ -1,0 +1,85 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/app/static"
+)
+
+// staticFlags serve files beside the application.
+type staticFlags struct {
+	Static          []string       `placeholder:"/PREFIX=DIR" sep:"none" help:"Serve the files of DIR below /PREFIX, before the application. Repeatable."`
+	StaticMaxAge    *time.Duration `placeholder:"DURATION" help:"How long caches may keep these files without asking; 0 has them ask each time (default: not said)."`
+	StaticImmutable string         `placeholder:"REGEXP" help:"Files whose path in DIR matches never change: caches keep them."`
+	StaticDotfiles  bool           `help:"Serve files whose name begins with a dot as well."`
+	StaticSymlinks  bool           `help:"Follow symbolic links that stay inside DIR."`
+}
+
+// mount is one --static.
+type mount struct{ prefix, dir string }
+
+// check tells what is wrong with the flags, before anything is started.
+func (f *staticFlags) check() error {
+	_, err := f.wrap(nil)
+	return err
+}
+
+// wrap puts the files in front of an application. Where there are none, it is returned as it is.
+func (f *staticFlags) wrap(application app.Application) (app.Application, error) {
+	options := static.Options{FollowSymlinks: f.StaticSymlinks, Dotfiles: f.StaticDotfiles}
+	if age := f.StaticMaxAge; age != nil {
+		switch seconds := int64(age.Seconds()); {
+		case *age < 0:
+			return nil, &usageError{"--static-max-age must be 0 or more"}
+		case seconds == 0:
+			options.CacheControl = "no-cache"
+		default:
+			options.CacheControl = fmt.Sprintf("public, max-age=%d", seconds)
+		}
+	}
+	if f.StaticImmutable != "" {
+		var err error
+		if options.Immutable, err = regexp.Compile(f.StaticImmutable); err != nil {
+			return nil, &usageError{"--static-immutable: " + err.Error()}
+		}
+	}
+	var mounts []mount
+	for _, value := range f.Static {
+		prefix, dir, ok := strings.Cut(value, "=")
+		if !ok || dir == "" {
+			return nil, &usageError{fmt.Sprintf("--static must be /PREFIX=DIR, not %q", value)}
+		}
+		if err := static.CheckPrefix(prefix); err != nil {
+			return nil, &usageError{"--static: " + err.Error()}
+		}
+		prefix = strings.TrimSuffix(prefix, "/")
+		if slices.ContainsFunc(mounts, func(m mount) bool { return m.prefix == prefix }) {
+			return nil, &usageError{fmt.Sprintf("--static names the prefix %q twice", cmp.Or(prefix, "/"))}
+		}
+		mounts = append(mounts, mount{prefix, dir})
+	}
+	// The longest prefix is asked first, so it comes around the others.
+	slices.SortStableFunc(mounts, func(a, b mount) int { return cmp.Compare(len(a.prefix), len(b.prefix)) })
+	for _, m := range mounts {
+		site, err := static.New(m.dir, options)
+		if err != nil {
+			return nil, fmt.Errorf("--static: %w (the directory must exist and be readable)", err)
+		}
+		if application == nil { // it was a check
+			if err := site.Close(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if application, err = site.Mount(cmp.Or(m.prefix, "/"), application); err != nil {
+			return nil, err
+		}
+	}
+	return application, nil
+}
