@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Handler is the protocol of one connection. It embeds a Conn, so that a connection is one object. All methods
-// are called on the connection's loop, never one inside another.
+// Handler is the protocol of one connection. It embeds a Conn, so that a connection is one object (one that comes later, by Handle, a *Conn). All
+// methods are called on the connection's loop, never one inside another.
 type Handler interface {
 	base() *Conn
 	// Opened is called first, when the connection is its loop's.
@@ -98,6 +98,10 @@ func (c *Conn) Remote() netip.AddrPort {
 	}
 	return netip.AddrPort{}
 }
+
+// Handle gives the connection another handler, which has its embedded Conn by reference: the protocol on it has changed. What the old
+// one has not consumed is delivered to h when input comes, or after Hold and Release.
+func (c *Conn) Handle(h Handler) { c.handler = h }
 
 // IsOpen tells whether the connection still takes output.
 func (c *Conn) IsOpen() bool { return c.state == open && !c.failed }

@@ -20,6 +20,7 @@ import (
 	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 	"github.com/weirhttp/weir/server/h1"
+	"github.com/weirhttp/weir/server/ws"
 )
 
 // Server serves one application at one or several addresses. Its methods are safe for use by any
@@ -216,6 +217,7 @@ func (s *Server) protocol() *h1.Config {
 		ContentGrace:   c.ContentGrace,
 		KeepHalfClosed: c.KeepHalfClosed,
 		MaxRequests:    c.MaxRequests,
+		Switch:         ws.New,
 	}
 }
 

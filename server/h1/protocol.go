@@ -36,6 +36,8 @@ type Config struct {
 	ContentGrace time.Duration
 	// KeepHalfClosed has a client that has ended its sending wait for an answer that is deferred; otherwise it is taken to have left.
 	KeepHalfClosed bool
+	// Switch makes the handler of a connection that leaves HTTP, by what the application has given to SwitchProtocols; nil: none can.
+	Switch func(host *exchange.Host, c *loop.Conn, to any) loop.Handler
 	// MaxRequests is how many requests a connection may carry; 0: no limit.
 	MaxRequests int
 }

@@ -108,6 +108,12 @@ func (r *reply) appendHead(b []byte, h *exchange.Head, fields []byte) []byte {
 		b = append(b, "Transfer-Encoding: chunked\r\n"...)
 	}
 	switch {
+	case h.Code == 426: // RFC 9110 15.5.22: it names the protocol, and there is one
+		b = append(b, "Upgrade: websocket\r\nConnection: Upgrade"...)
+		if r.close {
+			b = append(b, ", close"...)
+		}
+		b = append(b, "\r\n"...)
 	case r.close:
 		b = append(b, "Connection: close\r\n"...)
 	case r.http10:
