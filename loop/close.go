@@ -95,14 +95,8 @@ func (c *Conn) close(reason Reason) {
 	if c.state != open && reason == ReasonReset {
 		reason = c.reason
 	}
-	c.state = closed
-	c.deadline, c.stall = 0, 0
+	c.forget()
 	l := c.loop
-	if l.turn.batchOf == c {
-		l.turn.batch, l.turn.batchOf = l.turn.batch[:0], nil
-	}
-	l.wheel.remove(&c.timer)
-	delete(l.paused, c)
 	if c.memory == nil {
 		if c.out != nil { // what is lost with it must not look complete where the end of the connection is that of a response
 			_ = socket.SetLinger(int(c.fd), 0)
@@ -122,4 +116,16 @@ func (c *Conn) close(reason Reason) {
 	}
 	c.handler.Closed(reason)
 	l.closed()
+}
+
+// forget has the loop's lists and timers know the connection no more.
+func (c *Conn) forget() {
+	c.state = closed
+	c.deadline, c.stall = 0, 0
+	l := c.loop
+	if l.turn.batchOf == c {
+		l.turn.batch, l.turn.batchOf = l.turn.batch[:0], nil
+	}
+	l.wheel.remove(&c.timer)
+	delete(l.paused, c)
 }

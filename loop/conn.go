@@ -25,7 +25,7 @@ type Handler interface {
 	Timeout()
 	// Shutdown is called when the server has stopped accepting: finish what runs, and close.
 	Shutdown()
-	// Closed is the last call.
+	// Closed is the last call. It does not come after Detach.
 	Closed(reason Reason)
 }
 

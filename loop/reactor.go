@@ -46,7 +46,8 @@ type Reactor struct {
 	away           atomic.Int64
 	alone          bool // one goroutine runs at a time
 	takeovers      atomic.Uint64
-	clients        *clients      // nil: not limited
+	clients        *clients // nil: not limited
+	strays         strays
 	left           chan struct{} // a connection was closed while draining
 	stopped        chan struct{} // closed when Stop is over
 
@@ -210,6 +211,7 @@ func (r *Reactor) Stop() {
 	for _, l := range r.loops {
 		l.discard()
 	}
+	r.strays.closeAll()
 }
 
 // shutdown is the loop's part of Shutdown.
