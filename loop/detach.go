@@ -74,7 +74,7 @@ func (c *Conn) Detach(unread []byte) (*Detached, error) {
 	d.drained.Store(len(unread) == 0)
 	c.forget()
 	if c.interest != unregistered {
-		_ = l.poller.Delete(int(c.fd)) // a registration would outlive the descriptor, as long as there are copies
+		_ = l.poller.remove(int(c.fd)) // a registration would outlive the descriptor, as long as there are copies
 	}
 	l.conns.set(int(c.fd), nil)
 	closeSocket(int(c.fd))

@@ -20,6 +20,7 @@ import (
 	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 	"github.com/weirhttp/weir/server/h1"
+	"github.com/weirhttp/weir/server/h2"
 	"github.com/weirhttp/weir/server/ws"
 )
 
@@ -33,6 +34,7 @@ type Server struct {
 	mu       sync.Mutex
 	reactor  *loop.Reactor
 	exchange *exchange.Config
+	http2    *h2.Server     // nil: HTTP/2 is not spoken
 	procs    *procs         // nil: GOMAXPROCS is left alone
 	log      *accesslog.Log // nil: none is kept
 	stopping bool
@@ -179,6 +181,10 @@ func (s *Server) start() error {
 		s.log = accesslog.New(s.config.AccessLog, s.config.AccessLogFormat, s.config.Logger)
 		config.AccessLog = s.log
 	}
+	if s.config.H2C {
+		s.http2 = s.newHTTP2(config)
+		config.HTTP2 = s.serveHTTP2
+	}
 	protocols := make([]*h1.Protocol, s.config.Loops)
 	for i, l := range reactor.Loops() {
 		protocols[i] = h1.New(config, l)
@@ -237,6 +243,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if reactor == nil {
 		s.closeListeners()
 		return nil
+	}
+	if s.http2 != nil {
+		s.http2.Shutdown()
 	}
 	if err := reactor.Shutdown(ctx); err != nil {
 		s.done = fmt.Errorf("server: requests were cut off: %w", err)

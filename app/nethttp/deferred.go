@@ -74,7 +74,7 @@ func (res *response) reported() *app.Environ {
 	if res.deferred == nil {
 		return res.environ
 	}
-	return newEnviron(res.deferred.source, app.NewMemory(nil))
+	return res.handler.newEnviron(res.deferred.source, app.NewMemory(nil))
 }
 
 // release ends the deferred, if there is one. It is called when the handler returns, however it does.

@@ -33,12 +33,16 @@ type ApplicationHandler struct {
 	// and app.ErrAbort are not reported. The environ of a deferred request is one that the application has not seen, without
 	// content, since its own may be in use; Failed may be called on any goroutine then.
 	Failed func(environ *app.Environ, err error)
+	// Gateway is what all environs have in common; nil: what Handler says of it.
+	Gateway *app.Gateway
+	// Local is SERVER_NAME and SERVER_PORT of a request; nil: the address at which net/http has accepted it.
+	Local func(r *http.Request) (host string, port int)
 }
 
 // ServeHTTP implements http.Handler.
 func (h *ApplicationHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	src := newSource(r)
-	environ := newEnviron(src, input(r))
+	src := newSource(r, h.Local)
+	environ := h.newEnviron(src, input(r))
 	res := &response{w: w, handler: h, environ: environ, head: src.Method() == http.MethodHead, length: -1}
 	src.response = res
 	defer res.release()
@@ -68,13 +72,13 @@ func (h *ApplicationHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // newEnviron returns the environ of a request.
-func newEnviron(src *source, in app.Input) *app.Environ {
+func (h *ApplicationHandler) newEnviron(src *source, in app.Input) *app.Environ {
 	environ := new(app.Environ)
-	environ.Reset(src, in, &app.Gateway{
-		Software:    "weir",
-		Errors:      errorLog{src.r},
-		Multithread: true,
-	})
+	gateway := h.Gateway
+	if gateway == nil {
+		gateway = &app.Gateway{Software: "weir", Errors: errorLog{src.r}, Multithread: true}
+	}
+	environ.Reset(src, in, gateway)
 	if src.script != "" {
 		environ.Set("SCRIPT_NAME", src.script)
 	}

@@ -24,7 +24,7 @@ type source struct {
 
 type field struct{ name, value []byte }
 
-func newSource(r *http.Request) *source {
+func newSource(r *http.Request, localOf func(*http.Request) (string, int)) *source {
 	s := &source{r: r, query: []byte(r.URL.RawQuery), length: contentLength(r)}
 	target := r.RequestURI
 	if target == "" { // made by http.NewRequest, for a test or by middleware
@@ -47,7 +47,10 @@ func newSource(r *http.Request) *source {
 			s.fields = append(s.fields, field{[]byte(name), []byte(value)})
 		}
 	}
-	s.localHost, s.localPort = local(r)
+	if localOf == nil {
+		localOf = local
+	}
+	s.localHost, s.localPort = localOf(r)
 	return s
 }
 
@@ -145,6 +148,9 @@ func (s *source) Detach()                          {}
 func input(r *http.Request) app.Input {
 	if r.Body == nil || r.Body == http.NoBody {
 		return app.NewMemory(nil)
+	}
+	if in, ok := r.Body.(app.Input); ok { // what is below net/http knows it better
+		return in
 	}
 	return &lineReader{src: r.Body}
 }

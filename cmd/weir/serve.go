@@ -39,6 +39,7 @@ type serveFlags struct {
 	limitFlags
 	staticFlags
 	middlewareFlags
+	http2Flags
 }
 
 // loopsAlone is how many loops there are where the application runs on them.
@@ -133,6 +134,7 @@ func (f *serveFlags) config() (server.Config, error) {
 	if err := f.staticFlags.check(); err != nil {
 		return c, err
 	}
+	f.http2Flags.apply(&c)
 	if f.GracefulTimeout == 0 {
 		c.GracefulTimeout = 1 // nanosecond: 0 would mean the default
 	}

@@ -9,8 +9,7 @@ import (
 // RunBlocking calls application on a goroutine, with a detached environ. It is false when there are too many of them, and the request was
 // refused.
 func (x *Exchange) RunBlocking(application app.Application) bool {
-	if x.host.blocking.Add(1) > int64(x.host.MaxBlocking) {
-		x.host.blocking.Add(-1)
+	if !x.host.Occupy() {
 		x.refuse()
 		return false
 	}
@@ -18,13 +17,26 @@ func (x *Exchange) RunBlocking(application app.Application) bool {
 	x.mail = newMailbox(x)
 	x.wire = x.mail
 	go func() {
-		defer x.host.blocking.Add(-1)
+		defer x.host.Vacate()
 		defer x.abandon()
 		x.run(application)
 		x.watch.learn()
 	}()
 	return true
 }
+
+// Occupy takes the place of an application on a goroutine, until Vacate; false: there is none left (MaxBlocking). Any goroutine may
+// call it.
+func (c *Config) Occupy() bool {
+	if c.blocking.Add(1) > int64(c.MaxBlocking) {
+		c.blocking.Add(-1)
+		return false
+	}
+	return true
+}
+
+// Vacate gives a place back.
+func (c *Config) Vacate() { c.blocking.Add(-1) }
 
 // refuse answers that there are enough blocking calls.
 func (x *Exchange) refuse() {

@@ -60,6 +60,11 @@ func (c *Config) report(message string, err error, args ...any) {
 	c.Log.Error(message, args...)
 }
 
+// ApplicationFailed logs what an application did wrong with a request that no Exchange has run.
+func (c *Config) ApplicationFailed(environ *app.Environ, err error) {
+	c.report("application failed", err, "method", environ.Get("REQUEST_METHOD"), "path", environ.Get("PATH_INFO"))
+}
+
 // PanicError is a panic of the application.
 type PanicError struct {
 	Value any

@@ -6,6 +6,7 @@ import (
 
 	"github.com/weirhttp/weir/httpparse"
 	"github.com/weirhttp/weir/loop"
+	"github.com/weirhttp/weir/server/exchange"
 )
 
 // conn is a connection that speaks HTTP/1.1. While it is idle, this struct is all that it costs.
@@ -100,6 +101,9 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	}
 	t.used = true
 	config := c.protocol.config
+	if config.HTTP2 != nil && c.isPreface(in) {
+		return 0, false
+	}
 	n, err := t.request.Parse(in, &config.Limits)
 	if err == httpparse.NeedMore {
 		if c.state == idle && len(bytes.TrimLeft(in[n:], "\r\n")) > 0 { // not empty lines only
@@ -142,7 +146,7 @@ func (c *conn) run(content []byte, behind int) {
 	config := c.protocol.config
 	application := config.Application
 	if t.isServerWide() {
-		application = serverWide
+		application = exchange.ServerWide
 	}
 	if t.stream != nil {
 		t.exchange.Begin(t, t, t.stream)

@@ -40,6 +40,9 @@ type Config struct {
 	Switch func(host *exchange.Host, c *loop.Conn, to any) loop.Handler
 	// MaxRequests is how many requests a connection may carry; 0: no limit.
 	MaxRequests int
+	// HTTP2 takes a connection that begins with the preface of HTTP/2 (RFC 9113 3.4), which it will read again. It is called on the loop, and
+	// does not wait. nil: such a connection is refused.
+	HTTP2 func(*loop.Detached)
 }
 
 // Protocol makes connections. There is one for each loop; its fields are the loop's.
@@ -122,14 +125,14 @@ func (p *Protocol) name(ln *loop.Listener) *name {
 	n := p.named.Load()
 	if n == nil || n.listener != ln {
 		n = &name{listener: ln}
-		n.host, n.port = local(ln)
+		n.host, n.port = ServerName(ln)
 		p.named.Store(n)
 	}
 	return n
 }
 
-// local is what SERVER_NAME and SERVER_PORT are at a listener: never empty, on a Unix socket neither.
-func local(ln *loop.Listener) (host string, port int) {
+// ServerName is what SERVER_NAME and SERVER_PORT are at a listener: never empty, on a Unix socket neither.
+func ServerName(ln *loop.Listener) (host string, port int) {
 	if ln.Network() == "unix" {
 		return "localhost", 80
 	}

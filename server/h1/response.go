@@ -210,9 +210,3 @@ func statusLine(code int) string {
 	}
 	return strconv.Itoa(code) + " " + http.StatusText(code)
 }
-
-// serverWide answers OPTIONS *, which asks about the server and not about the application (RFC 9110 9.3.7).
-func serverWide(environ *app.Environ, start app.StartResponse) app.Body {
-	start("200 OK", []app.Header{{Name: "Allow", Value: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"}})
-	return app.Empty()
-}

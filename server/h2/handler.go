@@ -1,0 +1,109 @@
+package h2
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/app/nethttp"
+	"github.com/weirhttp/weir/server/exchange"
+)
+
+// handler answers the requests of one connection.
+type handler struct {
+	server    *Server
+	conn      *conn
+	host      string // SERVER_NAME
+	port      int
+	requests  atomic.Int64
+	collected atomic.Int64 // octets of content that are held for requests whose application is not called yet
+}
+
+// ServeHTTP implements http.Handler.
+func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	s := h.server
+	w := &response{ResponseWriter: rw, server: s, head: r.Method == http.MethodHead}
+	defer w.end()
+	if most := s.config.MaxRequests; h.requests.Add(1) == int64(most) || s.draining.Load() {
+		w.close = true
+	}
+	if s.log != nil {
+		defer func() { s.log.append(r, w.status, w.octets) }()
+	}
+	if code, why := s.check(r); code != 0 {
+		w.refuse(code, why)
+		return
+	}
+	if tls, ok := h.conn.Conn.(stater); ok && r.TLS == nil { // the client has said that it were not
+		state := tls.ConnectionState()
+		r.TLS = &state
+	}
+	if !h.receive(w, r) {
+		w.refuse(0, "")
+		return
+	}
+	call := &call{handler: h, response: w}
+	defer call.vacate()
+	a := nethttp.ApplicationHandler{
+		Application: call.application,
+		Failed:      call.failed,
+		Gateway:     &s.config.Exchange.Gateway,
+		Local:       h.local,
+	}
+	a.ServeHTTP(w, r)
+}
+
+func (h *handler) local(*http.Request) (host string, port int) { return h.host, h.port }
+
+// call is the call of the application for one request. It takes a place among the applications that may block, until it is over or
+// the answer is deferred.
+type call struct {
+	*handler
+	response *response
+	occupied bool
+}
+
+// application implements app.Application.
+func (c *call) application(environ *app.Environ, start app.StartResponse) app.Body {
+	config := c.server.config
+	if !config.Exchange.Occupy() {
+		start("503 Service Unavailable", []app.Header{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}, {Name: "Retry-After", Value: "1"}})
+		return app.String("Service Unavailable\n")
+	}
+	c.occupied = true
+	application := config.Application
+	if environ.Get("REQUEST_URI") == "*" {
+		application = exchange.ServerWide
+	}
+	body := application(environ, start)
+	if body == nil {
+		c.vacate()
+	}
+	return body
+}
+
+func (c *call) vacate() {
+	if c.occupied {
+		c.occupied = false
+		c.server.config.Exchange.Vacate()
+	}
+}
+
+// failed reports what was wrong with an answer, but where the client has been told of its own fault.
+func (c *call) failed(environ *app.Environ, err error) {
+	if c.response.failure.Load() != nil {
+		return
+	}
+	c.server.config.Exchange.ApplicationFailed(environ, logged(err))
+}
+
+// logged is err as an Exchange reports it.
+func logged(err error) error {
+	if p, ok := err.(*nethttp.PanicError); ok {
+		if contract, ok := p.Value.(*app.StartResponseError); ok {
+			return contract
+		}
+		return &exchange.PanicError{Value: p.Value, Stack: p.Stack}
+	}
+	return err
+}

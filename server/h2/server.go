@@ -1,0 +1,117 @@
+// Package h2 is HTTP/2 on a connection (RFC 9113): frames and streams are golang.org/x/net/http2's, which wants a goroutine for
+// each connection and each request; applications are called through app/nethttp. What a client may ask for without end is
+// bounded here.
+package h2
+
+// golang.org/x/net/http2 calls its server deprecated in favour of net/http's, which is the same code from Go 1.27 on. In Go 1.26 that is older:
+// a flood of SETTINGS costs it time for each stream. To be dropped with Go 1.26.
+//
+//lint:file-ignore SA1019 see above
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http2"
+
+	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/httpparse"
+	"github.com/weirhttp/weir/server/accesslog"
+	"github.com/weirhttp/weir/server/exchange"
+)
+
+// Config is what all connections of a server share. Zero durations mean that there is no limit.
+type Config struct {
+	Application app.Application
+	Exchange    *exchange.Config
+	// AccessLog is told of each request; nil: there is none.
+	AccessLog *accesslog.Log
+	// Limits bound a request head, as they would the same one of HTTP/1.1.
+	Limits httpparse.Limits
+	// Server is the value of the Server field; "" leaves the field out.
+	Server string
+	// ContentBuffer is up to how many octets of content are read before the application is called.
+	ContentBuffer int
+	// MaxContent is the longest content that is accepted, in octets; 0: no limit.
+	MaxContent int64
+	// IdleTimeout bounds how long a connection may be without a request. A client that has requests and is silent for as long is
+	// asked whether it is still there.
+	IdleTimeout time.Duration
+	// HeadTimeout is how long a head may take, and any other frame but one of content; ContentTimeout the time between octets
+	// of content, WriteTimeout how long a client may take none of the output that waits for it.
+	HeadTimeout, ContentTimeout, WriteTimeout time.Duration
+	// ContentRate is the least rate at which content may come, in octets a second, after ContentGrace; 0: any.
+	ContentRate  int
+	ContentGrace time.Duration
+	// MaxRequests is how many requests a connection may carry; 0: no limit.
+	MaxRequests int
+}
+
+// maxStreams is how many requests a connection may carry at a time. RFC 9113 6.5.2 wants 100 or more.
+const maxStreams = 250
+
+// Server serves connections. Its methods are for any goroutine.
+type Server struct {
+	config   *Config
+	frames   http2.Server
+	base     *http.Server // of frames: the settings, and the way to tell all connections of the end
+	log      *journal     // nil: no access log
+	draining atomic.Bool
+}
+
+// New returns a server.
+func New(config *Config) *Server {
+	s := &Server{config: config}
+	s.base = &http.Server{
+		MaxHeaderBytes: config.Limits.FieldSection,
+		ErrorLog:       slog.NewLogLogger(config.Exchange.Log.Handler(), slog.LevelDebug),
+	}
+	s.frames = http2.Server{
+		MaxConcurrentStreams: maxStreams,
+		IdleTimeout:          config.IdleTimeout,
+		ReadIdleTimeout:      config.IdleTimeout,
+		WriteByteTimeout:     config.WriteTimeout,
+	}
+	if err := http2.ConfigureServer(s.base, &s.frames); err != nil {
+		panic(err) // of a TLS configuration, and there is none
+	}
+	if config.AccessLog != nil {
+		s.log = newJournal(config.AccessLog)
+	}
+	return s
+}
+
+// ServeConn serves a connection whose client has sent nothing that was read, the preface neither, and returns when it is closed. That
+// c is a connection of TLS, it tells by a method ConnectionState, as that of *tls.Conn. host and port are SERVER_NAME
+// and SERVER_PORT.
+func (s *Server) ServeConn(c net.Conn, host string, port int) {
+	conn := newConn(c, s)
+	opts := &http2.ServeConnOpts{
+		BaseConfig: baseConfig(s.base),
+		Handler:    &handler{server: s, conn: conn, host: host, port: port},
+	}
+	if tls, ok := c.(stater); ok {
+		s.frames.ServeConn(&tlsConn{conn, tls}, opts)
+	} else {
+		s.frames.ServeConn(conn, opts)
+	}
+	_ = c.Close()
+}
+
+// Shutdown has all connections answer what they carry, and take no more (GOAWAY), those that are still to come too. It does not
+// wait.
+func (s *Server) Shutdown() {
+	s.draining.Store(true)
+	s.goAway()
+}
+
+// goAway tells all connections of the end.
+func (s *Server) goAway() {
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.base.Shutdown(over) // it has no listeners and no connections that it would have to wait for
+}
