@@ -1660,8 +1660,7 @@ class Ticker:
     reads on.
 
     To look costs, because the thread needs Python's lock for it: 6 us for each request of 80 us, when it looks every millisecond. So it does that
-    only for a while after a call has taken long, else every 5 ms; or, when the supervisor has given a descriptor to nudge it with, not at
-    all. It sleeps while nothing is done.
+    only for a while after a call has taken long, else every 5 ms. It sleeps while nothing is done.
     """
 
     ACTIVE = 0.001
@@ -1669,9 +1668,8 @@ class Ticker:
     AFTERWARDS = 2.0  # seconds
     QUIET = 0.04  # seconds
 
-    def __init__(self, worker, nudge):
+    def __init__(self, worker):
         self.worker = worker
-        self.nudge = nudge
         self.parked = False
         self.active = False  # it looks often enough for blocks of content to wait for it
         self.gate = allocate_lock()
@@ -1691,14 +1689,7 @@ class Ticker:
         last, flushes, until = None, -1, 0.0
         worked = monotonic()
         while True:
-            nudged = False
-            if self.active:
-                sleep(self.ACTIVE)
-            elif self.nudge is not None:
-                last = x = None
-                nudged = self.listen()
-            else:
-                sleep(self.CALM)
+            sleep(self.ACTIVE if self.active else self.CALM)
             try:
                 x = slot[-1]
             except IndexError:
@@ -1706,20 +1697,20 @@ class Ticker:
             now = monotonic()
             if x is not None:
                 worked = now
-                if x is last or nudged:
+                if x is last:
                     until = now + self.AFTERWARDS
                     if not x.begun:
                         self.begin(x)
                     if worker.backlog:
                         worker.engine.give_back()
                     worker.engine.stuck(x)
-            if outbox.frames and (outbox.flushes == flushes or nudged):
+            if outbox.frames and outbox.flushes == flushes:
                 outbox.flush()
             flushes = outbox.flushes
             last = x
             quiet = now - worked > self.QUIET and not outbox.frames
             self.active = now < until and not quiet
-            if quiet and self.nudge is None:
+            if quiet:
                 self.parked = True
                 if slot:
                     self.parked = False
@@ -1727,16 +1718,6 @@ class Ticker:
                 last = x = None
                 self.gate.acquire()
                 worked = monotonic()
-
-    def listen(self):
-        """Waits for the supervisor to ask what takes so long."""
-        try:
-            if os.read(self.nudge, 8):
-                return True
-        except OSError:
-            pass
-        self.nudge = None
-        return False
 
     def begin(self, x):
         """Tells the supervisor that x was begun, before what x may have queued."""
@@ -2047,7 +2028,7 @@ def main():
         worker.engine = Greenlets(worker, max(1, config.get("connections") or 1000))
     else:
         worker.engine = Threads(worker, max(1, config.get("threads") or 1) if worker.kind == "threads" else 1)
-    worker.ticker = Ticker(worker, config.get("nudge"))
+    worker.ticker = Ticker(worker)
     start_new_thread(worker.ticker.run, ())
     ready = {
         "pid": os.getpid(),
@@ -2057,7 +2038,6 @@ def main():
         "keys": True,
         "several": True,
         "marks": worker.shares_marks,
-        "nudge": worker.ticker.nudge is not None,
     }
     worker.outbox.send(frame(READY, 0, marshal.dumps(ready, 2)))
     worker.engine.run()

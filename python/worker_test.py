@@ -904,33 +904,6 @@ class TestProcess(unittest.TestCase):
                     else:  # it notices when the call has ended
                         self.assertIsNone(s.process.poll())
 
-    def test_nudge(self):
-        for kind in CLASSES:
-            r, w = os.pipe()
-            with self.subTest(kind), Supervisor(kind=kind, nudge=5, fd5=r) as s:
-                self.assertTrue(s.ready["nudge"])
-                s.get()
-                self.assertEqual(s.get("/stream").text, "one two three")
-                os.kill(s.process.pid, signal.SIGSTOP)
-                s.send(request(1), request(2, "/sleep", "0.5"), request(3))
-                os.kill(s.process.pid, signal.SIGCONT)
-                began = time.monotonic()
-                time.sleep(0.1)
-                os.write(w, b"12345678")
-                s.finish(*[1, 3] if kind == "threads" else [1])
-                self.assertLess(time.monotonic() - began, 0.4)
-                if kind != "gevent":
-                    while 2 not in s.responses:
-                        s.step()
-                    self.assertTrue(s.responses[2].begun)
-                s.finish(*[2] if kind == "threads" else [2, 3])
-                os.close(w)
-                s.get()
-                s.send(request(2, "/sleep", "0.5"), request(3))
-                s.finish(2, 3)
-                self.assertEqual(s.stop(), 0)
-            os.close(r)
-
     def test_marks(self):
         for kind in CLASSES:
             with self.subTest(kind), tempfile.TemporaryFile() as f:
