@@ -18,50 +18,25 @@ import (
 // What people are used to from gunicorn: the command line without a command, options in GUNICORN_CMD_ARGS, PORT, and durations that
 // are numbers of seconds.
 
-// gunicornArgs makes the arguments of "weir run" of those of the process: the command's name may be left out, and options come from the
-// environment too. Those of other commands are left as they are.
-func gunicornArgs(model *kong.Application, args []string) ([]string, error) {
-	var run *kong.Node
-	for _, command := range model.Children {
-		if len(args) > 0 && command.Name == args[0] && command.Name != "run" {
-			return args, nil
-		}
-		if command.Name == "run" {
-			run = command
-		}
-	}
-	switch {
-	case len(args) == 0 || run == nil:
-		return args, nil
-	case args[0] == "run":
-		args = args[1:]
-	case !startsRun(args):
-		return args, nil
-	}
-	flags := flagsOf(run)
-	given := options(flags, args)
-	inherited, err := shellWords(os.Getenv("GUNICORN_CMD_ARGS"))
+// gunicornOptions are those in GUNICORN_CMD_ARGS.
+func gunicornOptions(flags flagSet) ([]option, error) {
+	words, err := shellWords(os.Getenv("GUNICORN_CMD_ARGS"))
 	if err != nil {
 		return nil, &usageError{"GUNICORN_CMD_ARGS: " + err.Error()}
 	}
-	out := []string{"run"}
-	isGiven := func(name string) bool {
-		return slices.ContainsFunc(given, func(o option) bool { return o.name == name })
+	return flags.split(words, "GUNICORN_CMD_ARGS"), nil
+}
+
+// portOption is what PORT means: platforms set it.
+func portOption() ([]option, error) {
+	port := os.Getenv("PORT")
+	if port == "" {
+		return nil, nil
 	}
-	bind := isGiven("bind")
-	for _, o := range options(flags, inherited) { // the command line comes before the environment
-		bind = bind || o.name == "bind"
-		if o.name == "" || !isGiven(o.name) {
-			out = append(out, o.words...)
-		}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return nil, &usageError{fmt.Sprintf("PORT must be the number of a port, not %q", port)}
 	}
-	if port := os.Getenv("PORT"); port != "" && !bind {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return nil, &usageError{fmt.Sprintf("PORT must be the number of a port, not %q", port)}
-		}
-		out = append(out, "--bind=0.0.0.0:"+port)
-	}
-	return append(out, args...), nil
+	return []option{{name: "bind", words: []string{"--bind=0.0.0.0:" + port}, from: "PORT"}}, nil
 }
 
 var dotted = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
@@ -71,7 +46,7 @@ var dotted = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
 func startsRun(args []string) bool {
 	first := args[0]
 	if strings.HasPrefix(first, "-") {
-		return first != "-h" && first != "--help"
+		return !isHelp(first)
 	}
 	module, _, callable := strings.Cut(first, ":")
 	if !dotted.MatchString(module) {
@@ -80,103 +55,11 @@ func startsRun(args []string) bool {
 	return callable || strings.Contains(first, ".") || exists(first+".py") || exists(filepath.Join(first, "__init__.py"))
 }
 
+func isHelp(word string) bool { return word == "-h" || word == "--help" }
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// option is an option with its value, or an argument whose name is "".
-type option struct {
-	name  string // the long one
-	words []string
-}
-
-// flagsOf returns the flags of a command by all their names, with dashes.
-func flagsOf(command *kong.Node) map[string]*kong.Flag {
-	flags := make(map[string]*kong.Flag)
-	for _, f := range command.Flags {
-		flags["--"+f.Name] = f
-		for _, alias := range f.Aliases {
-			flags["--"+alias] = f
-		}
-		if f.Short != 0 {
-			flags["-"+string(f.Short)] = f
-		}
-	}
-	return flags
-}
-
-// options tells the options and the arguments of a command line apart.
-func options(flags map[string]*kong.Flag, args []string) (out []option) {
-	for i := 0; i < len(args); i++ {
-		word := args[i]
-		if word == "--" {
-			for _, rest := range args[i:] {
-				out = append(out, option{words: []string{rest}})
-			}
-			return out
-		}
-		name, _, joined := strings.Cut(word, "=")
-		if !strings.HasPrefix(word, "--") && strings.HasPrefix(word, "-") && len(word) > 2 {
-			name, joined = word[:2], true // -w4
-		}
-		f := flags[name]
-		if f == nil {
-			out = append(out, option{words: []string{word}})
-			continue
-		}
-		o := option{f.Name, []string{word}}
-		if !joined && !f.IsBool() && i+1 < len(args) {
-			i++
-			o.words = append(o.words, args[i])
-		}
-		out = append(out, o)
-	}
-	return out
-}
-
-// shellWords splits text into words as a POSIX shell does, without expansions.
-func shellWords(text string) (words []string, err error) {
-	var word strings.Builder
-	inWord := false
-	var quote rune
-	escaped := false
-	for _, c := range text {
-		switch {
-		case escaped:
-			if quote == '"' && c != '"' && c != '\\' {
-				word.WriteByte('\\')
-			}
-			word.WriteRune(c)
-			escaped = false
-		case c == '\\' && quote != '\'':
-			escaped, inWord = true, true
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			} else {
-				word.WriteRune(c)
-			}
-		case c == '\'' || c == '"':
-			quote, inWord = c, true
-		case c == ' ' || c == '\t' || c == '\n':
-			if inWord {
-				words = append(words, word.String())
-				word.Reset()
-				inWord = false
-			}
-		default:
-			word.WriteRune(c)
-			inWord = true
-		}
-	}
-	if quote != 0 || escaped {
-		return nil, fmt.Errorf("a quotation has no end")
-	}
-	if inWord {
-		words = append(words, word.String())
-	}
-	return words, nil
 }
 
 // gunicornSetting is an assignment at the top level of a gunicorn.conf.py.

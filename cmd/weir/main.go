@@ -21,6 +21,7 @@ import (
 type cli struct {
 	Demo    demoCommand    `cmd:"" help:"Serve the demo application."`
 	Run     runCommand     `cmd:"" help:"Serve a Python WSGI application: weir run module:callable. The word run may be left out."`
+	Config  configCommand  `cmd:"" help:"Print what weir run, or another command, would be given, and where each value comes from."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
@@ -47,14 +48,32 @@ func run(args []string) int {
 	if err != nil {
 		panic(err) // the cli struct is wrong
 	}
+	prints := len(args) > 0 && args[0] == "config" && !(len(args) > 1 && isHelp(args[1]))
+	if prints {
+		if args = args[1:]; len(args) == 0 {
+			args = []string{"run"}
+		}
+	}
 	var command *kong.Context
-	if args, err = gunicornArgs(parser.Model, args); err == nil {
-		command, err = parser.Parse(args)
+	settings, err := gather(parser.Model, args)
+	if settings != nil {
+		args = settings.commandLine()
+	}
+	if err == nil {
+		if command, err = parser.Parse(args); err != nil && settings != nil {
+			err = settings.located(err)
+		}
 	}
 	if exit >= 0 { // --help
 		return exit
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case prints && settings == nil:
+		err = &usageError{"config: " + args[0] + " has no configuration"}
+	case prints:
+		err = printConfig(settings)
+	default:
 		err = command.Run()
 	}
 	var usage *usageError

@@ -20,7 +20,7 @@ import (
 
 // runCommand serves a Python WSGI application. SIGHUP has its workers replaced.
 type runCommand struct {
-	App string `arg:"" name:"module:callable" help:"The application: module:callable, module (then its \"application\"), or module:factory()."`
+	App string `arg:"" optional:"" name:"module:callable" help:"The application: module:callable, module (then its \"application\"), or module:factory()."`
 
 	Workers           int      `short:"w" placeholder:"N" help:"Number of worker processes (default: WEB_CONCURRENCY, or the number of CPUs that may be used)."`
 	WorkerClass       string   `short:"k" default:"sync" placeholder:"CLASS" help:"How workers call the application: sync, threads or gevent (default: ${default}; gthread is another name of threads)."`
@@ -47,7 +47,10 @@ type runCommand struct {
 }
 
 func (r *runCommand) Run() error {
-	if _, err := r.serveFlags.config(); err != nil { // before anything is started
+	if r.App == "" {
+		return &usageError{"run: which application? Give module:callable, or app in a configuration file"}
+	}
+	if _, err := r.serveFlags.serverConfig(); err != nil { // before anything is started
 		return err
 	}
 	topics := hub.New(hub.Options{})

@@ -22,6 +22,7 @@ import (
 
 // serveFlags are what all commands that serve have in common.
 type serveFlags struct {
+	Config          string        `short:"c" placeholder:"FILE" help:"Configuration file (default: weir.toml, if there is one); weir config prints one."`
 	Bind            []string      `short:"b" default:"127.0.0.1:8000" placeholder:"ADDR" sep:"none" help:"Address to listen at: HOST:PORT, [::]:PORT, unix:PATH or fd://N. Repeatable (default: ${default})."`
 	Loops           int           `placeholder:"N" help:"Number of event loops (default: the number of CPUs that may be used; a fourth of it for run)."`
 	Accept          string        `enum:"reuseport,distribute" default:"${accept}" help:"How loops come by connections: reuseport or distribute."`
@@ -48,7 +49,7 @@ func loopsAlone(cpus int) int { return cpus }
 // serve serves application until a signal ends it, on so many loops for a number of CPUs as the function says. At the end the ones that wait
 // are closed first, or the end would wait for what they hold.
 func (f *serveFlags) serve(what string, application app.Application, loops func(cpus int) int, holders ...io.Closer) error {
-	config, err := f.config()
+	config, err := f.serverConfig()
 	if err != nil {
 		return err
 	}
@@ -105,8 +106,8 @@ func (f *serveFlags) serve(what string, application app.Application, loops func(
 	return s.Serve(ctx)
 }
 
-// config makes a server.Config of the flags.
-func (f *serveFlags) config() (server.Config, error) {
+// serverConfig makes a server.Config of the flags.
+func (f *serveFlags) serverConfig() (server.Config, error) {
 	c := server.Config{
 		Bind:            f.Bind,
 		Loops:           f.Loops,

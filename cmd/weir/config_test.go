@@ -1,0 +1,160 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// writeConfig writes a configuration file.
+func writeConfig(t *testing.T, text string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "weir.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var spaces = regexp.MustCompile(`  +`)
+
+// printed is what weir config prints, with one space where there are several.
+func printed(t *testing.T, args ...string) string {
+	t.Helper()
+	status, stdout, stderr := runToEnd(t, append([]string{"config"}, args...)...)
+	if status != 0 {
+		t.Fatalf("exit %d: %s", status, stderr)
+	}
+	return spaces.ReplaceAllString(stdout, " ")
+}
+
+// TestConfig: the command line comes before GUNICORN_CMD_ARGS, that before the environment, and that before the file.
+func TestConfig(t *testing.T) {
+	path := writeConfig(t, `
+app = "site.wsgi"
+workers = 2
+threads = 2
+queue = 2
+body_buffer = 2
+timeout = 20
+preload = true
+stream-bodies = true
+bind = ["127.0.0.1:1", "unix:a b"]
+loops = 2
+[env]
+B = 2
+A = "x y"
+`)
+	t.Setenv("GUNICORN_CMD_ARGS", "--workers 4 --threads 4")
+	t.Setenv("WEIR_WORKERS", "3")
+	t.Setenv("WEIR_THREADS", "3")
+	t.Setenv("WEIR_QUEUE", "3")
+	t.Setenv("WEIR_STREAM_BODIES", "false")
+	t.Setenv("WEIR_STATIC", "/a=b '/c=d e'")
+	t.Setenv("WEIR_SERVICE_HOST", "10.0.0.1")
+	got := printed(t, "run", "-w", "5", "-c", path)
+	for _, want := range []string{
+		"app = 'site.wsgi' # " + path,
+		"workers = 5 # command line",
+		"threads = 4 # GUNICORN_CMD_ARGS",
+		"queue = 3 # WEIR_QUEUE",
+		"body-buffer = 2 # " + path,
+		"timeout = '20s' # " + path,
+		"preload = true # " + path,
+		"stream-bodies = false # WEIR_STREAM_BODIES",
+		"static = ['/a=b', '/c=d e'] # WEIR_STATIC",
+		"bind = ['127.0.0.1:1', 'unix:a b'] # " + path,
+		"env = ['A=x y', 'B=2'] # " + path,
+		"queue-timeout = '10s' # default",
+		"# python # not set",
+		"# backlog # not set",
+	} {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	t.Setenv("PORT", "99")
+	if got := printed(t, "other:app", "-c", path); !strings.Contains(got, "app = 'other:app' # command line\n") || !strings.Contains(got, "bind = ['0.0.0.0:99'] # PORT\n") {
+		t.Errorf("it prints\n%s", got)
+	}
+	if got := printed(t, "demo", "-c", path); !strings.Contains(got, "loops = 2 # "+path+"\n") || strings.Contains(got, "workers") {
+		t.Errorf("for the demo it prints\n%s", got)
+	}
+}
+
+// TestConfigAgain: what weir config prints is a configuration file that says the same.
+func TestConfigAgain(t *testing.T) {
+	values := func(text string) string { return regexp.MustCompile(`(?m) +#.*$`).ReplaceAllString(text, "") }
+	_, first, _ := runToEnd(t, "config", "site:app", "-w", "7", "-b", "unix:x y", "--env", "A=#", "--server-header", `"quoted" \\`, "--timeout", "1m30s")
+	_, second, stderr := runToEnd(t, "config", "-c", writeConfig(t, first))
+	if a, b := values(first), values(second); a != b || !strings.Contains(a, "workers = 7") {
+		t.Errorf("first\n%s\nthen\n%s%s", a, b, stderr)
+	}
+}
+
+// TestConfigServes: weir.toml is read where weir is started.
+func TestConfigServes(t *testing.T) {
+	t.Setenv("WEIR_CONFIG", writeConfig(t, "bind = 'localhost:0'\nserver-header = 'mine'\n"))
+	p := start(t, nil, "demo", "-b", "127.0.0.1:0")
+	if r := p.ask("GET", "/plaintext"); r.Header.Get("Server") != "mine" {
+		t.Errorf("Server is %q", r.Header.Get("Server"))
+	}
+	if len(p.at) != 1 {
+		t.Errorf("it serves at %q", p.at)
+	}
+}
+
+func TestConfigErrors(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"unknown key", "worker = 1", `there is no option "worker"; "workers" is near`},
+		{"unknown key, nothing near", "zzzzzz = 1", `there is no option "zzzzzz"`},
+		{"file in a file", "config = 'x'", `there is no option "config"`},
+		{"no TOML", "workers =\nthreads = 2", "line 1"},
+		{"no number", "workers = 'many'", "weir.toml: --workers: expected"},
+		{"not one of", "accept = 'x'", "weir.toml: --accept must be one of"},
+		{"no boolean", "preload = 2", "preload must be true or false"},
+		{"two values", "workers = [1, 2]", "workers has one value"},
+		{"list of lists", "bind = [['x', 'y']]", "bind: a list has strings"},
+		{"date", "bind = 2026-01-01", "bind: want a string"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status, _, stderr := runToEnd(t, "run", "x:y", "--config", writeConfig(t, tt.text))
+			if status != 2 || !strings.Contains(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("exit %d, %q", status, stderr)
+			}
+		})
+	}
+	for _, tt := range []struct {
+		name, variable, value string
+		args                  []string
+		want                  string
+	}{
+		{"variable", "WEIR_LOOPS", "many", []string{"demo"}, "WEIR_LOOPS: --loops: expected"},
+		{"variable, boolean", "WEIR_INLINE", "perhaps", []string{"demo"}, "WEIR_INLINE must be true or false"},
+		{"variable, quotation", "WEIR_BIND", "'x", []string{"demo"}, "WEIR_BIND: a quotation has no end"},
+		{"no file", "", "", []string{"demo", "-c", "none.toml"}, "none.toml: no such file"},
+		{"Python", "", "", []string{"x:y", "-c", "gunicorn.conf.py"}, "Python is not run"},
+		{"no application", "", "", []string{"run"}, "which application?"},
+		{"no configuration", "", "", []string{"config", "version"}, "config: version has no configuration"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.variable != "" {
+				t.Setenv(tt.variable, tt.value)
+			}
+			status, _, stderr := runToEnd(t, tt.args...)
+			if status != 2 || !strings.Contains(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {
+				t.Errorf("exit %d, %q", status, stderr)
+			}
+		})
+	}
+}
+
+// TestConfigSlip: a variable that looks like an option's is told of.
+func TestConfigSlip(t *testing.T) {
+	t.Setenv("WEIR_WORKES", "3")
+	if _, _, stderr := runToEnd(t, "config"); !strings.Contains(stderr, "variable=WEIR_WORKES near=WEIR_WORKERS") {
+		t.Errorf("stderr is %q", stderr)
+	}
+}
