@@ -262,6 +262,7 @@ type Meta struct {
 	RemoteAddr                   string // "" on a Unix socket
 	RemotePort                   int
 	ContentLength                int64 // -1: there is none
+	Encrypted                    bool  // TLSKeys have values
 }
 
 // Meta returns all meta-variables at once, for those who need every one. ok is false when the application or the deployer has
@@ -274,6 +275,7 @@ func (e *Environ) Meta() (m Meta, ok bool) {
 	m = Meta{ScriptName: e.script, Protocol: src.Protocol(), Scheme: src.Scheme(), Target: src.Target(), ContentLength: src.ContentLength()}
 	m.ServerName, m.ServerPort = src.Local()
 	m.RemoteAddr, m.RemotePort = src.Remote()
+	m.Encrypted = m.Scheme == "https" && e.TLS() != nil
 	return m, true
 }
 

@@ -10,13 +10,13 @@ func (v Version) String() string {
 }
 
 // keys are the keys, other than HTTP_ ones, that an environ may have.
-var keys = []string{
+var keys = append([]string{
 	"REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "CONTENT_TYPE", "CONTENT_LENGTH",
 	"SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE", "GATEWAY_INTERFACE",
 	"REMOTE_ADDR", "REMOTE_PORT", "REQUEST_URI", "RAW_URI", "HTTPS",
 	"wsgi.version", "wsgi.url_scheme", "wsgi.input", "wsgi.errors", "wsgi.multithread",
 	"wsgi.multiprocess", "wsgi.run_once", "wsgi.input_terminated", "wsgi.file_wrapper", "wsgi.early_hints",
-}
+}, tlsKeys...)
 
 // text answers the keys that are strings and come from the request or the gateway.
 func (e *Environ) text(key string) (string, bool) {
@@ -64,6 +64,12 @@ func (e *Environ) text(key string) (string, bool) {
 		return "on", src.Scheme() == "https"
 	case "wsgi.url_scheme":
 		return src.Scheme(), true
+	}
+	if strings.HasPrefix(key, "SSL_") {
+		if state := e.TLS(); state != nil {
+			return tlsKey(state, key)
+		}
+		return "", false
 	}
 	if name, ok := strings.CutPrefix(key, "HTTP_"); ok && name != "CONTENT_TYPE" && name != "CONTENT_LENGTH" {
 		if v, ok := e.field(name, equalKey); ok {

@@ -167,7 +167,7 @@ func (l *Loop) adopt(fd int, remote address, ln *Listener) {
 		c.read()
 		l.settle()
 	}
-	if c.state != closed {
+	if c = l.conns.get(fd); c != nil && c.interest == unregistered { // another one, after Become
 		c.watch()
 	}
 }

@@ -63,6 +63,9 @@ func (c *Conn) finish() {
 	if c.failed {
 		return // closed at the end of the event
 	}
+	if !c.sayEnd() {
+		return
+	}
 	if !c.linger || c.eof {
 		c.close(c.reason)
 		return
@@ -80,7 +83,7 @@ func (c *Conn) Abort(reason Reason) {
 		return
 	}
 	c.Flush()
-	if c.memory == nil {
+	if c.memory() == nil {
 		_ = socket.SetLinger(int(c.fd), 0)
 	}
 	c.close(reason)
@@ -97,7 +100,7 @@ func (c *Conn) close(reason Reason) {
 	}
 	c.forget()
 	l := c.loop
-	if c.memory == nil {
+	if c.memory() == nil {
 		if c.out != nil { // what is lost with it must not look complete where the end of the connection is that of a response
 			_ = socket.SetLinger(int(c.fd), 0)
 		}
@@ -107,12 +110,15 @@ func (c *Conn) close(reason Reason) {
 		l.conns.set(int(c.fd), nil)
 		closeSocket(int(c.fd))
 	} else {
-		c.memory.closed = true
+		c.memory().closed = true
 	}
 	c.in = nil // not freed: Data may be running with a view of it
 	if c.out != nil {
 		c.out.free()
 		c.out = nil
+	}
+	if c.layer() != nil {
+		c.layer().drop()
 	}
 	c.handler.Closed(reason)
 	l.closed()

@@ -39,7 +39,7 @@ type Conn struct {
 	handler   Handler
 	in        *input    // received and not consumed; nil when there is nothing
 	out       *output   // accepted for sending and not taken by the kernel; nil when there is nothing
-	memory    *Memory   // stands in for the socket; nil when there is one
+	between   *between  // what is between the handler and a socket, or in the place of one; nil: nothing
 	listener  *Listener // where it was accepted
 	deadline  int64     // the handler's; 0: none
 	stall     int64     // when the client must have taken some output; 0: there is none to take
@@ -208,7 +208,11 @@ func (c *Conn) deliverKept() {
 	if c.in != nil {
 		c.deliver(c.in.unread())
 	}
-	if c.eof && c.state == open && !c.held {
+	eof := c.eof
+	if c.layer() != nil {
+		c.openKept() // tells of an end itself
+	}
+	if eof && c.state == open && !c.held {
 		c.handler.EOF()
 	}
 	if c.state == open && !c.held {
@@ -262,6 +266,10 @@ func (c *Conn) ready(ev readiness) {
 
 // read reads once and delivers. Level-triggered pollers announce again what is left.
 func (c *Conn) read() {
+	if c.layer() != nil && c.state == open {
+		c.readSealed()
+		return
+	}
 	for {
 		buf := c.loop.turn.in
 		switch {
@@ -305,6 +313,11 @@ func (c *Conn) received(p []byte) {
 		c.in.data = c.in.data[:len(c.in.data)+len(p)]
 		p = c.in.unread()
 	}
+	c.take(p)
+}
+
+// take delivers p, all that was received and not consumed, or keeps it while input is held.
+func (c *Conn) take(p []byte) {
 	if c.held {
 		if len(p) >= holdSize {
 			c.pauseReading()
@@ -372,7 +385,7 @@ func (c *Conn) endOfFile() {
 // ReadNow reads what the client may have sent that was not announced yet. It must not be called from
 // inside Data.
 func (c *Conn) ReadNow() {
-	if c.memory == nil && c.state == open && !c.paused() {
+	if c.memory() == nil && c.state == open && !c.paused() {
 		c.read()
 	}
 }

@@ -44,7 +44,7 @@ type Detached struct {
 func (c *Conn) Detach(unread []byte) (*Detached, error) {
 	c.Flush()
 	switch {
-	case c.memory != nil:
+	case c.between != nil:
 		return nil, errNoSocket
 	case c.state != open || c.failed:
 		return nil, net.ErrClosed

@@ -155,7 +155,7 @@ func (c *Conn) Interrupted(left int) {
 	}
 	c.held = true
 	switch {
-	case c.memory != nil || c.state == closed:
+	case c.memory() != nil || c.state == closed:
 	case c.interest == unregistered: // it was just accepted
 		c.watch()
 	case len(rest) >= holdSize:

@@ -45,9 +45,9 @@ func (c *Conn) wrong() string {
 		if c.in != nil || c.out != nil || listed || c.at != 0 {
 			return "a closed connection holds something"
 		}
-	case c.memory == nil && c.loop.conns.get(int(c.fd)) != c:
+	case c.memory() == nil && c.loop.conns.get(int(c.fd)) != c:
 		return "an open connection is not in the table"
-	case listed != (c.memory == nil && c.interest == pausedInput) && !edgeTriggered:
+	case listed != (c.memory() == nil && c.interest == pausedInput) && !edgeTriggered:
 		return "the list of paused connections is wrong"
 	case c.full && c.out == nil && !c.failed && c.state == open:
 		return "there is no room, and no output"
@@ -55,7 +55,7 @@ func (c *Conn) wrong() string {
 		return "progress is expected of no output"
 	case c.in != nil && len(c.in.unread()) == 0 && !c.held:
 		return "an input buffer is kept that has nothing"
-	case c.interest == unregistered && c.memory == nil:
+	case c.interest == unregistered && c.memory() == nil:
 		return "the poller does not know the connection"
 	}
 	return ""

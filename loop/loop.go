@@ -64,7 +64,8 @@ type Loop struct {
 type turn struct {
 	in      []byte
 	batch   []byte
-	batchOf *Conn // whose output batch holds; nil when it is empty
+	batchOf *Conn  // whose output batch holds; nil when it is empty
+	sealed  []byte // of connections with a layer; nil until there is one
 }
 
 func newTurn() *turn {

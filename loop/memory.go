@@ -6,6 +6,7 @@ package loop
 // loop. Its methods are called on the loop; on a reactor that was not started, by the one goroutine that drives it.
 type Memory struct {
 	c      *Conn
+	at     between
 	sink   func(p []byte) int
 	closed bool
 }
@@ -15,7 +16,8 @@ type Memory struct {
 func (l *Loop) Connect(h Handler, ln *Listener, sink func(p []byte) int) *Memory {
 	c := h.base()
 	m := &Memory{c: c, sink: sink}
-	c.loop, c.handler, c.listener, c.memory = l, h, ln, m
+	m.at.memory = m
+	c.loop, c.handler, c.listener, c.between = l, h, ln, &m.at
 	c.fd, c.interest = -1, unregistered
 	l.open.Add(1)
 	h.Opened()

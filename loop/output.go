@@ -107,7 +107,7 @@ func (c *Conn) FileShort() bool { return c.short }
 func (c *Conn) DropFile() {
 	if o := c.out; o != nil && o.file.left > 0 {
 		o.file = section{}
-		if o.unsent() == 0 {
+		if o.unsent() == 0 && c.dropSealed() {
 			c.out = nil
 			o.free()
 		}
@@ -147,6 +147,14 @@ func (c *Conn) Flush() {
 	if c.loop.turn.batchOf == c {
 		c.loop.sendBatch()
 	}
+}
+
+// send sends head and then p, as much as the kernel takes: n octets.
+func (c *Conn) send(head, p []byte) (n int, err error) {
+	if c.between == nil {
+		return c.sendRaw(head, p)
+	}
+	return c.sendSealed(head, p)
 }
 
 // sendBatch sends the batch to the connection that it belongs to.
@@ -190,7 +198,7 @@ func (c *Conn) transmit(head, p []byte) {
 // lowered here: a streaming response is likely to have more, and ready lowers it when there was nothing to do.
 func (c *Conn) drain() {
 	o := c.out
-	buffered, filed := len(o.buf)-o.off, o.file.left
+	buffered, filed, progress := len(o.buf)-o.off, o.file.left, c.progress()
 	if o.off < len(o.buf) {
 		n, err := c.send(o.buf[o.off:], nil)
 		if err != nil {
@@ -208,11 +216,11 @@ func (c *Conn) drain() {
 	if len(o.buf) == 0 && o.file.left > 0 && !c.drainFile() {
 		return
 	}
-	if o.unsent() == 0 {
+	if o.unsent() == 0 && c.hasSpoken() {
 		c.out = nil
 		o.free()
 	}
-	if c.out == nil || len(o.buf)-o.off < buffered || o.file.left < filed {
+	if c.out == nil || len(o.buf)-o.off < buffered || o.file.left < filed || c.progress() != progress {
 		c.expectProgress()
 	}
 	if c.state == draining {

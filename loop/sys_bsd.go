@@ -16,10 +16,10 @@ func (c *Conn) receive(buf []byte) (n int, again bool, err error) {
 	return n, false, err
 }
 
-// send writes head and then p, as much as the kernel takes: n octets.
-func (c *Conn) send(head, p []byte) (n int, err error) {
-	if c.memory != nil {
-		return c.memory.send(head, p)
+// sendRaw writes head and then p, as much as the kernel takes: n octets.
+func (c *Conn) sendRaw(head, p []byte) (n int, err error) {
+	if c.memory() != nil {
+		return c.memory().send(head, p)
 	}
 	for _, b := range [2][]byte{head, p} {
 		if len(b) == 0 {
@@ -61,7 +61,7 @@ func acceptSocket(fd int) (nfd int, remote address, err error) {
 }
 
 func (c *Conn) shutdownWrite() {
-	if c.memory == nil {
+	if c.memory() == nil {
 		_ = unix.Shutdown(int(c.fd), unix.SHUT_WR)
 	}
 }

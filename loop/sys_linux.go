@@ -24,10 +24,10 @@ func (c *Conn) receive(buf []byte) (n int, again bool, err error) {
 	return int(r), false, nil
 }
 
-// send writes head and then p, as much as the kernel takes: n octets.
-func (c *Conn) send(head, p []byte) (n int, err error) {
-	if c.memory != nil {
-		return c.memory.send(head, p)
+// sendRaw writes head and then p, as much as the kernel takes: n octets.
+func (c *Conn) sendRaw(head, p []byte) (n int, err error) {
+	if c.memory() != nil {
+		return c.memory().send(head, p)
 	}
 	var r uintptr
 	var errno unix.Errno
@@ -65,7 +65,7 @@ func (p *poller) ready(events []unix.EpollEvent) int {
 
 // sendFile sends up to n octets of file from offset on. again tells that the client takes no more now.
 func (c *Conn) sendFile(file File, offset, n int64) (sent int64, again bool, err error) {
-	if c.memory != nil {
+	if c.between != nil {
 		return c.copyFile(file, offset, n)
 	}
 	m, err := unix.Sendfile(int(c.fd), int(file.Fd()), &offset, int(n))
@@ -114,7 +114,7 @@ func networkOrder(port uint16) uint16 {
 }
 
 func (c *Conn) shutdownWrite() {
-	if c.memory == nil {
+	if c.memory() == nil {
 		_, _, _ = unix.RawSyscall(unix.SYS_SHUTDOWN, uintptr(c.fd), unix.SHUT_WR, 0)
 	}
 }

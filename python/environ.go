@@ -16,6 +16,11 @@ func appendEnviron(dst []byte, environ *app.Environ, length int64) []byte {
 			dst = appendPair(dst, key, s)
 		}
 	}
+	for _, key := range tlsKeys {
+		if s, ok := environ.Lookup(key); ok {
+			dst = appendPair(dst, key, s)
+		}
+	}
 	if environ.ContentLength() < 0 && length > 0 {
 		dst = appendPair(dst, "CONTENT_LENGTH", strconv.FormatInt(length, 10))
 	}
@@ -30,6 +35,9 @@ var gatewayKeys = []string{
 	"REQUEST_METHOD", "SCRIPT_NAME", "REQUEST_URI", "RAW_URI", "SERVER_PROTOCOL", "SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT",
 	"REMOTE_USER", "AUTH_TYPE", "HTTPS", "CONTENT_LENGTH",
 }
+
+// tlsKeys come behind them.
+var tlsKeys = app.TLSKeys()
 
 func appendPair[T string | []byte](dst []byte, key string, value T) []byte {
 	return appendLatin1(appendKey(dst, key), value)

@@ -100,9 +100,12 @@ func shapeOf(frame []byte) uint16 { return binary.LittleEndian.Uint16(frame[6:])
 func appendValues(dst, name []byte, environ *app.Environ, length int64) (values, shape []byte, ok bool) {
 	start, n := len(dst), 0
 	dst = append(dst, marshalSmallTuple, 0)
-	var there uint16
+	var there uint32
 	if m, ok := environ.Meta(); ok {
 		dst, there = appendMeta(dst, environ.Method(), &m)
+		if m.Encrypted {
+			dst, there = appendTLS(dst, there, environ)
+		}
 	} else {
 		for i, key := range gatewayKeys {
 			if s, ok := environ.Lookup(key); ok {
@@ -110,15 +113,16 @@ func appendValues(dst, name []byte, environ *app.Environ, length int64) (values,
 				dst = appendLatin1(dst, s)
 			}
 		}
+		dst, there = appendTLS(dst, there, environ)
 	}
 	if environ.ContentLength() < 0 && length > 0 {
-		there |= 1 << 15
+		there |= 1 << 31
 		dst = appendNumber(dst, length)
 	}
-	n += bits.OnesCount16(there) + 2
+	n += bits.OnesCount32(there) + 2
 	dst = appendLatin1(dst, environ.Path())
 	dst = appendLatin1(dst, environ.Query())
-	name = binary.LittleEndian.AppendUint16(name, there)
+	name = binary.LittleEndian.AppendUint32(name, there)
 	var seen uint64
 	fields := 0
 	for field, value := range environ.Fields() {
@@ -143,7 +147,7 @@ func appendValues(dst, name []byte, environ *app.Environ, length int64) (values,
 }
 
 // appendMeta appends the values of gatewayKeys, those that there are, and tells which.
-func appendMeta(dst []byte, method string, m *app.Meta) (_ []byte, there uint16) {
+func appendMeta(dst []byte, method string, m *app.Meta) (_ []byte, there uint32) {
 	there = 1<<7 - 1 // those that always are
 	dst = appendLatin1(dst, method)
 	dst = appendLatin1(dst, m.ScriptName)
@@ -168,6 +172,17 @@ func appendMeta(dst []byte, method string, m *app.Meta) (_ []byte, there uint16)
 	return dst, there
 }
 
+// appendTLS appends the values of tlsKeys, those that there are. Their bits are behind those of gatewayKeys, and before that of the length.
+func appendTLS(dst []byte, there uint32, environ *app.Environ) ([]byte, uint32) {
+	for i, key := range tlsKeys {
+		if s, ok := environ.Lookup(key); ok {
+			there |= 1 << (16 + i)
+			dst = appendLatin1(dst, s)
+		}
+	}
+	return dst, there
+}
+
 // appendNumber appends a number as a str.
 func appendNumber(dst []byte, n int64) []byte {
 	at := len(dst)
@@ -179,6 +194,11 @@ func appendNumber(dst []byte, n int64) []byte {
 // shapeKeys are the keys of the values that appendValues appends, marshalled, in that order.
 func shapeKeys(environ *app.Environ, length int64) (keys [][]byte) {
 	for _, key := range gatewayKeys {
+		if _, ok := environ.Lookup(key); ok {
+			keys = append(keys, appendKey(nil, key))
+		}
+	}
+	for _, key := range tlsKeys {
 		if _, ok := environ.Lookup(key); ok {
 			keys = append(keys, appendKey(nil, key))
 		}

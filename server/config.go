@@ -43,6 +43,8 @@ type Config struct {
 	// H2C has clients speak HTTP/2 without TLS if they begin with its preface (prior knowledge, RFC 9113 3.3), beside those that speak
 	// HTTP/1.1.
 	H2C bool
+	// TLS has the server speak HTTPS; nil: HTTP.
+	TLS *TLS
 
 	// ServerHeader is the value of the Server field of responses. Default: "weir". NoServerHeader leaves the field out.
 	ServerHeader   string
@@ -174,6 +176,12 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxConnections = orDefault(c.MaxConnections, spareDescriptors())
 	c.MaxPerAddress = max(c.MaxPerAddress, 0)
 	c.GracefulTimeout = orDefault(c.GracefulTimeout, 30*time.Second)
+	if c.TLS != nil {
+		var err error
+		if c.TLS, err = c.TLS.check(); err != nil {
+			return c, err
+		}
+	}
 	return c, nil
 }
 

@@ -26,10 +26,11 @@ var mayImport = map[string][]string{
 	"server/h1":        {"httpparse", "app", "loop", "server/accesslog", "server/exchange"},
 	"server/ws":        {"app", "loop", "server/exchange"},
 	"server/h2":        {"httpparse", "app", "server/accesslog", "server/exchange"},
-	"server":           {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server/h2", "server/ws"},
+	"server":           {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server/h2", "server/ws", "server/secure"},
 	"hub":              {"app"},
 	"python":           {"app", "loop", "hub"},
-	"cmd":              {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python"},
+	"cmd":              {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python", "server/secure"},
+	"server/secure":    {"loop"},
 	"examples":         {"app", "server", "hub", "python"},
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/weirhttp/weir/server/exchange"
 	"github.com/weirhttp/weir/server/h1"
 	"github.com/weirhttp/weir/server/h2"
+	"github.com/weirhttp/weir/server/secure"
 	"github.com/weirhttp/weir/server/ws"
 )
 
@@ -30,6 +31,7 @@ type Server struct {
 	config    Config
 	err       error // of the configuration; Serve returns it
 	listeners []*loop.Listener
+	files     *secure.Files // of Config.TLS; nil: there is none
 
 	mu       sync.Mutex
 	reactor  *loop.Reactor
@@ -63,6 +65,9 @@ func MakeServer(host string, port int, application app.Application) *Server {
 func prepare(config Config) *Server {
 	s := &Server{stopped: make(chan struct{})}
 	s.config, s.err = config.withDefaults()
+	if s.err == nil && s.config.TLS != nil {
+		s.files, s.err = s.config.TLS.open(s.config.Logger)
+	}
 	return s
 }
 
@@ -189,8 +194,13 @@ func (s *Server) start() error {
 	for i, l := range reactor.Loops() {
 		protocols[i] = h1.New(config, l)
 	}
+	newConn := func(l *loop.Loop) loop.Handler { return protocols[l.Index].NewConn() }
+	if s.files != nil {
+		encrypted := s.config.TLS.acceptor(s.files, newConn, s.config.Logger)
+		newConn = func(*loop.Loop) loop.Handler { return encrypted.NewConn() }
+	}
 	for _, ln := range s.listeners {
-		reactor.Listen(ln, func(l *loop.Loop) loop.Handler { return protocols[l.Index].NewConn() })
+		reactor.Listen(ln, newConn)
 	}
 	reactor.Start()
 	s.reactor, s.exchange = reactor, config.Exchange

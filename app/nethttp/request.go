@@ -68,7 +68,7 @@ func newRequest(environ *app.Environ) (*http.Request, context.CancelFunc) {
 	if host, ok := environ.Lookup("REMOTE_ADDR"); ok {
 		r.RemoteAddr = net.JoinHostPort(host, environ.Get("REMOTE_PORT"))
 	}
-	if environ.Get("wsgi.url_scheme") == "https" {
+	if r.TLS = environ.TLS(); r.TLS == nil && environ.Get("wsgi.url_scheme") == "https" {
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: hostname(r.Host)}
 	}
 	setContent(r, environ)

@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/url"
@@ -136,6 +137,9 @@ func (s *source) Scheme() string {
 	}
 	return "http"
 }
+
+// TLS implements app.Encrypted.
+func (s *source) TLS() *tls.ConnectionState { return s.r.TLS }
 
 func (s *source) Fields() int                      { return len(s.fields) }
 func (s *source) Field(i int) (name, value []byte) { return s.fields[i].name, s.fields[i].value }

@@ -85,7 +85,7 @@ func start(t *testing.T, files []*os.File, args ...string) *process {
 		t.Fatalf("weir %q said %q", args, p.line)
 	}
 	for _, url := range strings.Split(at[1], " and ") {
-		p.at = append(p.at, strings.TrimPrefix(url, "http://"))
+		p.at = append(p.at, strings.TrimPrefix(strings.TrimPrefix(url, "http://"), "https://"))
 	}
 	return p
 }

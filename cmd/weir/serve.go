@@ -41,6 +41,7 @@ type serveFlags struct {
 	staticFlags
 	middlewareFlags
 	http2Flags
+	tlsFlags
 }
 
 // loopsAlone is how many loops there are where the application runs on them.
@@ -79,12 +80,12 @@ func (f *serveFlags) serve(what string, application app.Application, loops func(
 		return &usageError{"--bind: " + err.Error()}
 	}
 	if err != nil {
-		return err
+		return tlsFailed(err)
 	}
 	var urls []string
 	for _, address := range s.Addresses() {
 		if !strings.HasPrefix(address, "unix:") {
-			address = "http://" + address
+			address = f.scheme() + "://" + address
 		}
 		urls = append(urls, address)
 	}
@@ -136,6 +137,9 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 		return c, err
 	}
 	f.http2Flags.apply(&c)
+	if err := f.tlsFlags.apply(&c); err != nil {
+		return c, err
+	}
 	if f.GracefulTimeout == 0 {
 		c.GracefulTimeout = 1 // nanosecond: 0 would mean the default
 	}

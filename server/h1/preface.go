@@ -10,10 +10,10 @@ import (
 var preface = []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
 
 // isPreface tells whether in, the first octets of a connection, is the preface of HTTP/2: the connection is handed over then. It is true too
-// for so few octets that nobody knows yet, which come again with more behind them.
+// for so few octets that nobody knows yet, which come again with more behind them. In TLS there is ALPN to say so.
 func (c *conn) isPreface(in []byte) bool {
 	n := min(len(in), len(preface))
-	if c.requests > 0 || c.blank > 0 || !bytes.Equal(in[:n], preface[:n]) {
+	if c.requests > 0 || c.blank > 0 || c.Layer() != nil || !bytes.Equal(in[:n], preface[:n]) {
 		return false
 	}
 	if n < len(preface) {

@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"crypto/tls"
 	"strings"
 	"unsafe"
 
@@ -135,7 +136,20 @@ var protocols = [10]string{
 func (t *transaction) Protocol() string { return protocols[t.request.ClientMinor] }
 
 // Scheme implements app.Source.
-func (t *transaction) Scheme() string { return "http" }
+func (t *transaction) Scheme() string {
+	if t.c.Layer() != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// TLS implements app.Encrypted.
+func (t *transaction) TLS() *tls.ConnectionState {
+	if s, ok := t.c.Layer().(interface{ ConnectionState() *tls.ConnectionState }); ok {
+		return s.ConnectionState()
+	}
+	return nil
+}
 
 // Fields implements app.Source. The authority of an absolute-form is a Host, whether the client sent one or not
 // (RFC 9112 3.2.2).

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+)
+
+// resident is the memory of a process that is resident now, in octets.
+func resident(t *testing.T, pid int) int64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`VmRSS:\s*(\d+) kB`).FindSubmatch(status)
+	if m == nil {
+		t.Fatal("no VmRSS")
+	}
+	kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
+	return kib << 10
+}
+
+// TestTLSIdleMemory: what a connection costs that has had its requests and waits for the next one. -v prints it.
+func TestTLSIdleMemory(t *testing.T) {
+	const (
+		connections = 600
+		before      = 100 // warm up what is there once
+		bar         = 24 << 10
+	)
+	pair := certificate(t, "localhost")
+	for _, tt := range []struct {
+		name    string
+		version uint16
+		content int
+	}{
+		{"TLS 1.3", tls.VersionTLS13, 0},
+		{"TLS 1.2", tls.VersionTLS12, 0},
+		{"TLS 1.3, after content of 64 KiB", tls.VersionTLS13, 64 << 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := start(t, nil, append([]string{"demo", "-b", "127.0.0.1:0"}, pair.flags()...)...)
+			content := make([]byte, tt.content)
+			open := func() {
+				raw, err := net.DialTimeout("tcp", p.at[0], patience)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = raw.Close() })
+				c := tls.Client(raw, &tls.Config{RootCAs: pair.roots, ServerName: "localhost", MinVersion: tt.version, MaxVersion: tt.version})
+				request, _ := http.NewRequest("POST", "http://localhost/echo", bytes.NewReader(content))
+				if err := request.Write(c); err != nil {
+					t.Fatal(err)
+				}
+				response, err := http.ReadResponse(bufio.NewReader(c), request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n, err := io.Copy(io.Discard, response.Body); err != nil || n != int64(tt.content) {
+					t.Fatal(n, err)
+				}
+			}
+			for range before {
+				open()
+			}
+			first := resident(t, p.cmd.Process.Pid)
+			for range connections {
+				open()
+			}
+			each := (resident(t, p.cmd.Process.Pid) - first) / connections
+			t.Logf("%d octets each", each)
+			if each > bar {
+				t.Errorf("an idle connection costs %d octets, want at most %d", each, bar)
+			}
+		})
+	}
+}

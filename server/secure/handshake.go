@@ -1,0 +1,163 @@
+// Package secure is TLS on a connection: the handshake runs on a goroutine beside the loop, which ends with it; from then on records are
+// opened and sealed on the loop, in front of the connection's handler. An idle connection has no goroutine and no buffers of ours.
+package secure
+
+import (
+	"crypto/tls"
+	"fmt"
+	"time"
+
+	"github.com/weirhttp/weir/loop"
+)
+
+// handshake is the handler of a connection until the client and the server are agreed. Nothing of it runs before the whole of the
+// first record is there: a client that is slow with it costs no goroutine.
+type handshake struct {
+	loop.Conn
+	acceptor *Acceptor
+	pipe     *pipe // between the loop and the goroutine; nil before it runs
+	tls      *tls.Conn
+	done     bool // the goroutine has ended, and that was seen on the loop
+}
+
+const (
+	recordHead   = 5
+	recordAlert  = 21
+	recordHello  = 22        // content type "handshake" (RFC 8446 5.1)
+	maxHello     = 16 << 10  // octets of a record of plaintext
+	earlyMost    = 128 << 10 // received and not read by the handshake: messages of up to 64 KiB, and what comes behind them
+	sslv2Hello   = 0x80      // the first octet of old clients' greeting
+	detachPeriod = 10 * time.Millisecond
+)
+
+// plainAnswer is for a client that speaks HTTP.
+var plainAnswer = func() []byte {
+	const text = "400 Bad Request: this port speaks HTTPS, the request is plain HTTP\n"
+	return fmt.Appendf(nil, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(text), text)
+}()
+
+// protocolVersion is an alert that says so (RFC 8446 6.2).
+var protocolVersion = []byte{recordAlert, 3, 1, 0, 2, 2, 70}
+
+// Opened implements loop.Handler. A client that has too many connections is not worth a handshake.
+func (h *handshake) Opened() {
+	if h.OverLimit() {
+		h.Finish(loop.ReasonDone, false)
+		return
+	}
+	h.SetDeadline(h.acceptor.config.Timeout)
+}
+
+// Data implements loop.Handler.
+func (h *handshake) Data(in []byte) (consumed int) {
+	if h.pipe == nil {
+		if !h.begins(in) {
+			return len(in)
+		}
+		if len(in) < recordHead || len(in) < recordHead+recordLength(in) {
+			return 0
+		}
+		h.pipe = newPipe(h)
+		h.pipe.feed(in)
+		h.acceptor.begin(h)
+		return len(in)
+	}
+	if h.pipe.feed(in) > earlyMost {
+		h.Hold()
+	}
+	return len(in)
+}
+
+func recordLength(head []byte) int { return int(head[3])<<8 | int(head[4]) }
+
+// begins tells whether in may be the beginning of a greeting. If it is not, the client is told what it can understand.
+func (h *handshake) begins(in []byte) bool {
+	reason := loop.ReasonProtocol
+	switch c := in[0]; {
+	case c == recordHello && (len(in) < 2 || in[1] == 3) && (len(in) < recordHead || recordLength(in) <= maxHello):
+		return true
+	case 'A' <= c && c <= 'Z':
+		h.Write(plainAnswer)
+	case c == recordHello, c == sslv2Hello:
+		h.Write(protocolVersion)
+	}
+	h.Finish(reason, true)
+	return false
+}
+
+// run is the goroutine.
+func (h *handshake) run() {
+	a := h.acceptor
+	a.compute <- struct{}{}
+	h.tls = tls.Server(h.pipe.wire, a.config.TLS())
+	err := h.tls.Handshake()
+	<-a.compute
+	h.Loop().Post(func(any) { h.finished(err) }, nil)
+	a.end()
+}
+
+// finished goes on with the connection when the goroutine has ended.
+func (h *handshake) finished(err error) {
+	if h.done = true; !h.IsOpen() {
+		return
+	}
+	a := h.acceptor
+	if err != nil {
+		a.log.Debug("TLS handshake failed", "client", h.Remote(), "error", err)
+		h.Finish(loop.ReasonProtocol, true)
+		return
+	}
+	state := h.tls.ConnectionState()
+	if serve := a.config.Protocols[state.NegotiatedProtocol]; serve != nil {
+		h.detach(serve)
+		return
+	}
+	s := &session{conn: h.tls, state: state}
+	h.pipe.wire.Conn = s
+	h.Become(a.config.NewConn(h.Loop()), s, h.pipe.rest())
+}
+
+// detach gives the connection to a protocol that runs on goroutines.
+func (h *handshake) detach(serve func(*tls.Conn, *loop.Detached)) {
+	if !h.IsOpen() {
+		return
+	}
+	if h.Unsent() > 0 { // of the handshake; the deadline still counts
+		h.Loop().After(detachPeriod, func() { h.detach(serve) })
+		return
+	}
+	d, err := h.Detach(h.pipe.rest())
+	if err != nil {
+		h.acceptor.log.Error("cannot hand a connection over", "client", h.Remote(), "error", err)
+		h.Finish(loop.ReasonAborted, false)
+		return
+	}
+	h.pipe.wire.Conn = d
+	go serve(h.tls, d)
+}
+
+// EOF implements loop.Handler.
+func (h *handshake) EOF() { h.Finish(loop.ReasonEOF, false) }
+
+// Drained implements loop.Handler.
+func (h *handshake) Drained() {}
+
+// Timeout implements loop.Handler.
+func (h *handshake) Timeout() { h.Finish(loop.ReasonTimeout, false) }
+
+// Shutdown implements loop.Handler: a client that has begun may have a request.
+func (h *handshake) Shutdown() {
+	if h.pipe == nil {
+		h.Finish(loop.ReasonShutdown, false)
+	}
+}
+
+// Closed implements loop.Handler.
+func (h *handshake) Closed(loop.Reason) {
+	if h.pipe != nil {
+		h.pipe.fail()
+	}
+}
+
+// grace is how long a handshake may take where nothing is configured.
+const grace = 10 * time.Second

@@ -1,0 +1,104 @@
+package secure
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// wire is the net.Conn under a tls.Conn. What is behind it changes: a pipe, then a session or what protocols on goroutines have.
+// It is changed when nobody uses it.
+type wire struct{ net.Conn }
+
+// pipe is behind the wire during the handshake, whose goroutine waits in Read.
+type pipe struct {
+	h    *handshake
+	wire *wire
+
+	mu     sync.Mutex
+	more   sync.Cond // in has changed, or closed
+	in     []byte    // guarded by mu
+	record int       // octets left of the record that is being read; guarded by mu
+	closed bool      // guarded by mu
+}
+
+func newPipe(h *handshake) *pipe {
+	p := &pipe{h: h}
+	p.more.L = &p.mu
+	p.wire = &wire{p}
+	return p
+}
+
+// feed takes what was received. It tells how much is unread.
+func (p *pipe) feed(in []byte) (unread int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.in = append(p.in, in...)
+	p.more.Signal()
+	return len(p.in)
+}
+
+// fail ends the handshake.
+func (p *pipe) fail() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.more.Signal()
+}
+
+// rest is what the handshake has not read: it begins with a record.
+func (p *pipe) rest() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.in
+}
+
+// Read implements net.Conn. It never reads beyond a record, so that the tls.Conn has nothing of the next one when the handshake is over.
+// While it waits, others may compute.
+func (p *pipe) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	need := 1
+	if p.record == 0 {
+		need = recordHead
+	}
+	if len(p.in) < need && !p.closed {
+		<-p.h.acceptor.compute
+		for len(p.in) < need && !p.closed {
+			p.more.Wait()
+		}
+		p.mu.Unlock()
+		p.h.acceptor.compute <- struct{}{}
+		p.mu.Lock()
+	}
+	if p.closed {
+		return 0, net.ErrClosed
+	}
+	if p.record == 0 {
+		p.record = recordHead + recordLength(p.in)
+	}
+	n := copy(b, p.in[:min(len(p.in), p.record)])
+	p.in = p.in[n:]
+	p.record -= n
+	return n, nil
+}
+
+// Write implements net.Conn.
+func (p *pipe) Write(b []byte) (int, error) {
+	octets := append([]byte(nil), b...)
+	p.h.Loop().Post(func(any) {
+		if p.h.IsOpen() {
+			p.h.Write(octets)
+		}
+	}, nil)
+	return len(b), nil
+}
+
+// Close implements net.Conn. The connection is the loop's.
+func (p *pipe) Close() error { return nil }
+
+func (p *pipe) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (p *pipe) RemoteAddr() net.Addr             { return net.TCPAddrFromAddrPort(p.h.Remote()) }
+func (p *pipe) SetDeadline(time.Time) error      { return nil }
+func (p *pipe) SetReadDeadline(time.Time) error  { return nil }
+func (p *pipe) SetWriteDeadline(time.Time) error { return nil }
