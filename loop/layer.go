@@ -156,7 +156,7 @@ func (c *Conn) readSealed() {
 		switch {
 		case again:
 			return
-		case err != nil, n == 0 && y.in != nil: // in the middle of a record
+		case err != nil, n == 0 && y.in != nil && !c.held: // in the middle of a record
 			c.close(ReasonReset)
 			return
 		case n == 0:

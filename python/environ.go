@@ -12,7 +12,7 @@ import (
 func appendEnviron(dst []byte, environ *app.Environ, length int64) []byte {
 	dst = append(dst, marshalDict)
 	for _, key := range gatewayKeys {
-		if s, ok := environ.Lookup(key); ok {
+		if s, ok := lookup(environ, key); ok {
 			dst = appendPair(dst, key, s)
 		}
 	}
@@ -33,7 +33,13 @@ func appendEnviron(dst []byte, environ *app.Environ, length int64) []byte {
 // gatewayKeys are the keys other than those of fields, of the path and the query. There are fewer than 16; appendMeta has their order.
 var gatewayKeys = []string{
 	"REQUEST_METHOD", "SCRIPT_NAME", "REQUEST_URI", "RAW_URI", "SERVER_PROTOCOL", "SERVER_NAME", "SERVER_PORT", "REMOTE_ADDR", "REMOTE_PORT",
-	"REMOTE_USER", "AUTH_TYPE", "HTTPS", "CONTENT_LENGTH",
+	"REMOTE_USER", "AUTH_TYPE", "HTTPS", "CONTENT_LENGTH", "wsgi.url_scheme",
+}
+
+// lookup is environ.Lookup for what workers do not know by themselves.
+func lookup(environ *app.Environ, key string) (value string, ok bool) {
+	value, ok = environ.Lookup(key)
+	return value, ok && !(key == "wsgi.url_scheme" && value == "http")
 }
 
 // tlsKeys come behind them.

@@ -108,7 +108,7 @@ func appendValues(dst, name []byte, environ *app.Environ, length int64) (values,
 		}
 	} else {
 		for i, key := range gatewayKeys {
-			if s, ok := environ.Lookup(key); ok {
+			if s, ok := lookup(environ, key); ok {
 				there |= 1 << i
 				dst = appendLatin1(dst, s)
 			}
@@ -169,6 +169,10 @@ func appendMeta(dst []byte, method string, m *app.Meta) (_ []byte, there uint32)
 		there |= 1 << 12
 		dst = appendNumber(dst, m.ContentLength)
 	}
+	if m.Scheme != "http" {
+		there |= 1 << 13
+		dst = appendLatin1(dst, m.Scheme)
+	}
 	return dst, there
 }
 
@@ -194,7 +198,7 @@ func appendNumber(dst []byte, n int64) []byte {
 // shapeKeys are the keys of the values that appendValues appends, marshalled, in that order.
 func shapeKeys(environ *app.Environ, length int64) (keys [][]byte) {
 	for _, key := range gatewayKeys {
-		if _, ok := environ.Lookup(key); ok {
+		if _, ok := lookup(environ, key); ok {
 			keys = append(keys, appendKey(nil, key))
 		}
 	}

@@ -51,7 +51,7 @@ type process struct {
 	cmd    *exec.Cmd
 	line   string   // that it said when it was ready
 	at     []string // addresses, of that line
-	stderr bytes.Buffer
+	stderr lockedBuffer
 	once   sync.Once
 	status int
 }

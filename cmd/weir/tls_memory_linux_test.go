@@ -4,30 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"regexp"
-	"strconv"
 	"testing"
 )
-
-// resident is the memory of a process that is resident now, in octets.
-func resident(t *testing.T, pid int) int64 {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := regexp.MustCompile(`VmRSS:\s*(\d+) kB`).FindSubmatch(status)
-	if m == nil {
-		t.Fatal("no VmRSS")
-	}
-	kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
-	return kib << 10
-}
 
 // TestTLSIdleMemory: what a connection costs that has had its requests and waits for the next one. -v prints it.
 func TestTLSIdleMemory(t *testing.T) {
@@ -71,11 +52,11 @@ func TestTLSIdleMemory(t *testing.T) {
 			for range before {
 				open()
 			}
-			first := resident(t, p.cmd.Process.Pid)
+			first := p.resident()
 			for range connections {
 				open()
 			}
-			each := (resident(t, p.cmd.Process.Pid) - first) / connections
+			each := (p.resident() - first) / connections
 			t.Logf("%d octets each", each)
 			if each > bar {
 				t.Errorf("an idle connection costs %d octets, want at most %d", each, bar)
