@@ -89,12 +89,14 @@ func (c *Conn) OverLimit() bool { return c.overLimit }
 func (c *Conn) Listener() *Listener { return c.listener }
 
 // Remote is the client's address; the zero AddrPort on Unix sockets.
-func (c *Conn) Remote() netip.AddrPort {
-	switch c.remote.size {
+func (c *Conn) Remote() netip.AddrPort { return c.remote.addrPort() }
+
+func (a *address) addrPort() netip.AddrPort {
+	switch a.size {
 	case 4:
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(c.remote.ip[:4])), c.remote.port)
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(a.ip[:4])), a.port)
 	case 16:
-		return netip.AddrPortFrom(netip.AddrFrom16(c.remote.ip).Unmap(), c.remote.port)
+		return netip.AddrPortFrom(netip.AddrFrom16(a.ip).Unmap(), a.port)
 	}
 	return netip.AddrPort{}
 }

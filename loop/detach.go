@@ -86,6 +86,14 @@ func (c *Conn) Detach(unread []byte) (*Detached, error) {
 // Listener is the listener that accepted the connection.
 func (d *Detached) Listener() *Listener { return d.listener }
 
+// RemoteAddr implements net.Conn. It is never nil, as that of a net.Conn is whose client has left before it was made.
+func (d *Detached) RemoteAddr() net.Addr {
+	if d.remote.size == 0 {
+		return &net.UnixAddr{Net: "unix"}
+	}
+	return net.TCPAddrFromAddrPort(d.remote.addrPort())
+}
+
 // Read implements net.Conn.
 func (d *Detached) Read(p []byte) (int, error) {
 	if d.drained.Load() {

@@ -167,6 +167,32 @@ func TestDetachLimits(t *testing.T) {
 	_ = receive(t, left, "detached connection").Close()
 }
 
+// TestDetachReset: a client that has left before its connection does is known nevertheless.
+func TestDetachReset(t *testing.T) {
+	left := make(chan *Detached, 1)
+	hold := make(chan struct{})
+	r := newReactor(t, 1)
+	ln := serve(t, r, "127.0.0.1:0", ListenOptions{}, hooks{data: func(p *peer, in []byte) int {
+		<-hold
+		detach(t, p, in, left)
+		return len(in)
+	}})
+	client := dial(t, ln)
+	send(t, client, []byte("x"))
+	address := client.LocalAddr().String()
+	reset(client)
+	close(hold)
+	d := receive(t, left, "detached connection")
+	defer d.Close()
+	if got := d.RemoteAddr().String(); got != address {
+		t.Errorf("it is from %s, want %s", got, address)
+	}
+	expect(t, d, "x")
+	if _, err := d.Read(make([]byte, 1)); err == nil {
+		t.Error("it can be read on")
+	}
+}
+
 // TestDetachShutdown: Shutdown waits for connections that have left, and cuts them off in the end.
 func TestDetachShutdown(t *testing.T) {
 	for _, finish := range []bool{true, false} {
