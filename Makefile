@@ -7,6 +7,7 @@
 # make kill    kill Python workers and templates at random under load, for KILLTIME in each of three ways
 # make lint    gofmt, go vet, staticcheck
 # make browser   a headless Chromium clicks through examples/chat, examples/flask_chat, the demo and Django's admin (SCREENSHOTS=DIR keeps pictures)
+# make h2spec   h2spec, the conformance test of HTTP/2, against weir and against golang.org/x/net/http2 alone
 # make cross   compile for the other systems
 # make bench   compare with peers (wrk is used where it is installed): BENCH=quick under 2 minutes, BENCH=full everything
 # make bench-deps   install what bench misses, with apt-get
@@ -27,7 +28,7 @@ HANDOVERFLAGS ?=
 PYTHONFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test test-go race fuzz kill lint browser cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python abuse clean
+.PHONY: run build test test-go race fuzz kill lint browser h2spec cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python abuse clean
 
 run: build
 	bin/weir demo
@@ -38,9 +39,11 @@ build:
 # -count=1: tests that build bin/weir, or what imports it, are not to be taken from the cache. What Python needs, .ci/python installs.
 test:
 	.ci/python
+	.ci/http2
 	cd bench && $(GO) test -count=1 ./...
 	/usr/bin/python3 python/worker_test.py
 	$(GO) test -count=1 ./...
+	$(MAKE) h2spec
 
 test-go:
 	cd bench && $(GO) test ./...
@@ -71,11 +74,15 @@ lint:
 	bin/staticcheck ./...
 	cd bench && ../bin/staticcheck ./...
 	cd .ci/browser && $(GO) vet ./... && ../../bin/staticcheck ./...
+	cd .ci/h2spec && $(GO) vet ./... && ../../bin/staticcheck ./...
 
 # Chromium is Debian's package chromium, Flask python3-flask.
 browser:
 	.ci/python
 	cd .ci/browser && $(GO) test -count=1 -timeout 3m ./...
+
+h2spec:
+	cd .ci/h2spec && $(GO) test -count=1 -timeout 3m ./...
 
 cross:
 	for system in darwin/arm64 darwin/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 linux/arm64; do \

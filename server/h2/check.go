@@ -24,6 +24,8 @@ func (s *Server) check(r *http.Request) (code int, why string) {
 		return http.StatusNotImplemented, "CONNECT is for proxies"
 	case !strings.HasPrefix(r.RequestURI, "/") && r.RequestURI != "*":
 		return http.StatusBadRequest, "the path does not begin with a slash"
+	case connectionSpecific(r.Header):
+		return http.StatusBadRequest, "a field of the connection has no place in HTTP/2"
 	}
 	p := parsings.Get().(*parsing)
 	defer parsings.Put(p)
@@ -50,4 +52,19 @@ func (s *Server) check(r *http.Request) (code int, why string) {
 		return e.Status(), e.Kind.String()
 	}
 	return http.StatusBadRequest, "the request is malformed"
+}
+
+// connectionSpecific tells whether there is a field that a request of HTTP/2 must not have (RFC 9113 8.2.2).
+func connectionSpecific(h http.Header) bool {
+	for _, name := range [...]string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"} {
+		if _, ok := h[name]; ok {
+			return true
+		}
+	}
+	for _, value := range h["Te"] {
+		if !strings.EqualFold(value, "trailers") {
+			return true
+		}
+	}
+	return false
 }
