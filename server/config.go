@@ -40,6 +40,8 @@ type Config struct {
 	// SocketMode are the permission bits of Unix sockets. Default: what the umask leaves.
 	SocketMode fs.FileMode
 
+	// NoHTTP2 has clients of TLS offered HTTP/1.1 only.
+	NoHTTP2 bool
 	// H2C has clients speak HTTP/2 without TLS if they begin with its preface (prior knowledge, RFC 9113 3.3), beside those that speak
 	// HTTP/1.1.
 	H2C bool

@@ -1,10 +1,37 @@
 package server
 
 import (
+	"crypto/tls"
+	"maps"
+
 	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server/h1"
 	"github.com/weirhttp/weir/server/h2"
 )
+
+// alpnHTTP2 is the name of HTTP/2 in TLS (RFC 9113 3.2).
+const alpnHTTP2 = "h2"
+
+// offerHTTP2 has clients of TLS offered HTTP/2, unless somebody else serves it.
+func (s *Server) offerHTTP2() {
+	t := s.config.TLS
+	if t == nil || s.config.NoHTTP2 || t.Protocols[alpnHTTP2] != nil {
+		return
+	}
+	offered := maps.Clone(t.Protocols)
+	if offered == nil {
+		offered = make(map[string]func(*tls.Conn, *loop.Detached))
+	}
+	offered[alpnHTTP2] = s.serveEncryptedHTTP2
+	t.Protocols = offered
+	s.offersHTTP2 = true
+}
+
+// serveEncryptedHTTP2 serves a connection with whose client HTTP/2 was agreed upon.
+func (s *Server) serveEncryptedHTTP2(c *tls.Conn, d *loop.Detached) {
+	host, port := h1.ServerName(d.Listener())
+	s.http2.ServeConn(c, host, port)
+}
 
 // newHTTP2 is what serves connections of HTTP/2, with the settings of those of HTTP/1.1.
 func (s *Server) newHTTP2(c *h1.Config) *h2.Server {

@@ -31,7 +31,9 @@ type Server struct {
 	config    Config
 	err       error // of the configuration; Serve returns it
 	listeners []*loop.Listener
-	files     *secure.Files // of Config.TLS; nil: there is none
+
+	offersHTTP2 bool          // to clients of TLS
+	files       *secure.Files // of Config.TLS; nil: there is none
 
 	mu       sync.Mutex
 	reactor  *loop.Reactor
@@ -66,6 +68,7 @@ func prepare(config Config) *Server {
 	s := &Server{stopped: make(chan struct{})}
 	s.config, s.err = config.withDefaults()
 	if s.err == nil && s.config.TLS != nil {
+		s.offerHTTP2()
 		s.files, s.err = s.config.TLS.open(s.config.Logger)
 	}
 	return s
@@ -186,8 +189,10 @@ func (s *Server) start() error {
 		s.log = accesslog.New(s.config.AccessLog, s.config.AccessLogFormat, s.config.Logger)
 		config.AccessLog = s.log
 	}
-	if s.config.H2C {
+	if s.config.H2C || s.offersHTTP2 {
 		s.http2 = s.newHTTP2(config)
+	}
+	if s.config.H2C {
 		config.HTTP2 = s.serveHTTP2
 	}
 	protocols := make([]*h1.Protocol, s.config.Loops)

@@ -166,3 +166,32 @@ func TestRunHTTP2Hub(t *testing.T) {
 		t.Errorf("exit %d: %s", status, p.stderr.String())
 	}
 }
+
+// TestRunHTTP2ALPN: curl, openssl and h2load are offered HTTP/2 with HTTPS.
+func TestRunHTTP2ALPN(t *testing.T) {
+	a := certificate(t, "localhost")
+	p := start(t, nil, append([]string{"demo", "-b", "127.0.0.1:0"}, a.flags()...)...)
+	only := start(t, nil, append([]string{"demo", "--no-http2", "-b", "127.0.0.1:0"}, a.flags()...)...)
+	address := func(p *process) string { return strings.TrimPrefix(p.at[0], "https://") }
+	curl := func(p *process, args ...string) string {
+		return tool(t, nil, "curl", append([]string{"-sS", "--cacert", a.cert, "-w", " %{http_version}", "https://" + address(p) + "/plaintext"}, args...)...)
+	}
+	for _, test := range []struct{ name, got, want string }{
+		{"curl", curl(p), `^Hello, World! 2$`},
+		{"curl with HTTP/1.1", curl(p, "--http1.1"), `^Hello, World! 1.1$`},
+		{"curl and --no-http2", curl(only), `^Hello, World! 1.1$`},
+		{"openssl", tool(t, nil, "openssl", "s_client", "-connect", address(p), "-alpn", "h2,http/1.1"), `ALPN protocol: h2`},
+		{"openssl, the server chooses", tool(t, nil, "openssl", "s_client", "-connect", address(p), "-alpn", "http/1.1,h2"), `ALPN protocol: h2`},
+		{"openssl and --no-http2", tool(t, nil, "openssl", "s_client", "-connect", address(only), "-alpn", "h2,http/1.1"), `ALPN protocol: http/1.1`},
+		{"h2load", tool(t, nil, "h2load", "-n", "500", "-c", "3", "-m", "20", "https://"+address(p)+"/plaintext"), `(?s)protocol: h2.*500 succeeded, 0 failed, 0 errored`},
+	} {
+		if !regexp.MustCompile(test.want).MatchString(test.got) {
+			t.Errorf("%s: got %.3000s", test.name, test.got)
+		}
+	}
+	for _, p := range []*process{p, only} {
+		if status := p.stop(); status != 0 {
+			t.Errorf("exit %d: %s", status, p.stderr.String())
+		}
+	}
+}
