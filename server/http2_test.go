@@ -523,8 +523,8 @@ func TestHTTP2CloseConnection(t *testing.T) {
 
 // TestHTTP2MaxBlocking: no more applications run at a time than may.
 func TestHTTP2MaxBlocking(t *testing.T) {
-	g := newGate()
-	s, client := serveHTTP2(t, server.Config{Application: g.application(), MaxBlocking: 2})
+	g, log := newGate(), newRecord()
+	s, client := serveHTTP2(t, server.Config{Application: g.application(), MaxBlocking: 2, Logger: log.logger()})
 	answers := make(chan string, 2)
 	for range 2 {
 		go func() {
@@ -535,6 +535,9 @@ func TestHTTP2MaxBlocking(t *testing.T) {
 	until(t, "two calls", func() bool { return g.calls.Load() == 2 })
 	if response, _ := s.fetch(client, "GET", "/", ""); response.StatusCode != 503 || response.Header.Get("Retry-After") != "1" {
 		t.Errorf("got %d, %v", response.StatusCode, response.Header)
+	}
+	if !strings.Contains(log.String(), "too many blocking calls") {
+		t.Errorf("logged %s", log)
 	}
 	close(g.release)
 	for range 2 {

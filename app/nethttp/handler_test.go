@@ -365,3 +365,33 @@ func TestHandlerLogs(t *testing.T) {
 		}
 	}
 }
+
+// whole is content that what is below net/http has in memory already.
+type whole struct {
+	*app.Memory
+	io.Closer
+}
+
+// TestHandlerSettings: a server that knows more than net/http says so.
+func TestHandlerSettings(t *testing.T) {
+	var complaints strings.Builder
+	seen := ""
+	handler := &nethttp.ApplicationHandler{
+		Application: func(environ *app.Environ, start app.StartResponse) app.Body {
+			view, ok := environ.Input().View()
+			seen = fmt.Sprintf("%s %s:%s %v %q %v", environ.Get("SERVER_SOFTWARE"), environ.Get("SERVER_NAME"), environ.Get("SERVER_PORT"),
+				environ.Get("deployer.key"), view, ok)
+			fmt.Fprint(environ.Errors(), "complaint")
+			start("204 No Content", nil)
+			return nil
+		},
+		Gateway: &app.Gateway{Software: "test/1", Errors: &complaints, Extra: map[string]any{"deployer.key": "value"}},
+		Local:   func(r *http.Request) (string, int) { return "local." + r.Host, 8000 },
+	}
+	r := httptest.NewRequest("POST", "/", nil)
+	r.Body = whole{app.NewMemory([]byte("content")), io.NopCloser(nil)}
+	handler.ServeHTTP(httptest.NewRecorder(), r)
+	if want := `test/1 local.example.com:8000 value "content" true`; seen != want || complaints.String() != "complaint" {
+		t.Errorf("the application has seen %s, want %s; wsgi.errors has %q", seen, want, complaints.String())
+	}
+}

@@ -40,7 +40,7 @@ func (c *Config) Vacate() { c.blocking.Add(-1) }
 
 // refuse answers that there are enough blocking calls.
 func (x *Exchange) refuse() {
-	x.report("too many blocking calls at a time, answered 503", nil)
+	x.report(TooManyCalls, nil)
 	x.answer("503 Service Unavailable", []app.Header{{Name: "Retry-After", Value: "1"}})
 }
 

@@ -60,10 +60,13 @@ func (c *Config) report(message string, err error, args ...any) {
 	c.Log.Error(message, args...)
 }
 
-// ApplicationFailed logs what an application did wrong with a request that no Exchange has run.
-func (c *Config) ApplicationFailed(environ *app.Environ, err error) {
-	c.report("application failed", err, "method", environ.Get("REQUEST_METHOD"), "path", environ.Get("PATH_INFO"))
+// Report logs what was wrong with a request that no Exchange has run.
+func (c *Config) Report(message string, environ *app.Environ, err error) {
+	c.report(message, err, "method", environ.Get("REQUEST_METHOD"), "path", environ.Get("PATH_INFO"))
 }
+
+// TooManyCalls is what is logged of a request that was answered with 503 because Occupy has found no place.
+const TooManyCalls = "too many blocking calls at a time, answered 503"
 
 // PanicError is a panic of the application.
 type PanicError struct {

@@ -32,11 +32,13 @@ func (s *Server) check(r *http.Request) (code int, why string) {
 	b := p.head[:0]
 	b = append(append(append(append(b, r.Method...), ' '), r.RequestURI...), " HTTP/1.1\r\nHost: "...)
 	b = append(append(b, r.Host...), "\r\n"...)
+	fields, names := 1, len("Host")
 	for name, values := range r.Header {
 		if name == "Host" {
 			continue
 		}
 		for _, value := range values {
+			fields, names = fields+1, names+len(name)
 			b = append(append(append(append(b, name...), ": "...), value...), "\r\n"...)
 		}
 	}
@@ -45,13 +47,22 @@ func (s *Server) check(r *http.Request) (code int, why string) {
 	n, err := p.request.Parse(p.head, &s.config.Limits)
 	switch e := err.(type) {
 	case nil:
-		if n == len(p.head) {
+		if n == len(p.head) && p.found(len(r.Method), len(r.RequestURI), fields, names) {
 			return 0, ""
 		}
 	case *httpparse.Error:
 		return e.Status(), e.Kind.String()
 	}
 	return http.StatusBadRequest, "the request is malformed"
+}
+
+// found tells whether the parser has found the parts that were put in, by their lengths and numbers: nothing is split, or taken for something
+// else.
+func (p *parsing) found(method, target, fields, names int) bool {
+	for i := range p.request.Fields {
+		names -= p.request.Fields[i].Name.Len()
+	}
+	return p.request.Method.Len() == method && p.request.Target.Len() == target && len(p.request.Fields) == fields && names == 0
 }
 
 // connectionSpecific tells whether there is a field that a request of HTTP/2 must not have (RFC 9113 8.2.2).

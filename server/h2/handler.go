@@ -67,6 +67,7 @@ type call struct {
 func (c *call) application(environ *app.Environ, start app.StartResponse) app.Body {
 	config := c.server.config
 	if !config.Exchange.Occupy() {
+		config.Exchange.Report(exchange.TooManyCalls, environ, nil)
 		start("503 Service Unavailable", []app.Header{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}, {Name: "Retry-After", Value: "1"}})
 		return app.String("Service Unavailable\n")
 	}
@@ -94,7 +95,7 @@ func (c *call) failed(environ *app.Environ, err error) {
 	if c.response.failure.Load() != nil {
 		return
 	}
-	c.server.config.Exchange.ApplicationFailed(environ, logged(err))
+	c.server.config.Exchange.Report("application failed", environ, logged(err))
 }
 
 // logged is err as an Exchange reports it.
