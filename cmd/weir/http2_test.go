@@ -31,8 +31,8 @@ func tool(t *testing.T, input []byte, name string, args ...string) string {
 	return string(out)
 }
 
-// curl asks by HTTP/2 without TLS.
-func (p *process) curl(path string, args ...string) string {
+// h2c asks by HTTP/2 without TLS, with curl.
+func (p *process) h2c(path string, args ...string) string {
 	p.t.Helper()
 	return tool(p.t, nil, "curl", append([]string{"-sS", "--http2-prior-knowledge", p.url(path)}, args...)...)
 }
@@ -49,14 +49,14 @@ func TestRunHTTP2Clients(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ name, got, want string }{
-		{"curl", p.curl("/plaintext", "-w", " %{http_version} %{response_code}"), `^Hello, World! 2 200$`},
-		{"head", p.curl("/plaintext", "-I"), `(?s)^HTTP/2 200.*server: weir.*content-length: 13`},
-		{"an unknown page", p.curl("/nothing", "-o", "/dev/null", "-w", "%{response_code}"), `^404$`},
-		{"environ", p.curl("/environ?a=b"), `"SERVER_PROTOCOL": "HTTP/2.0"`},
-		{"content", p.curl("/echo", "--data-binary", "@"+file), "^" + string(content[:1000]) + ".*"},
+		{"curl", p.h2c("/plaintext", "-w", " %{http_version} %{response_code}"), `^Hello, World! 2 200$`},
+		{"head", p.h2c("/plaintext", "-I"), `(?s)^HTTP/2 200.*server: weir.*content-length: 13`},
+		{"an unknown page", p.h2c("/nothing", "-o", "/dev/null", "-w", "%{response_code}"), `^404$`},
+		{"environ", p.h2c("/environ?a=b"), `"SERVER_PROTOCOL": "HTTP/2.0"`},
+		{"content", p.h2c("/echo", "--data-binary", "@"+file), "^" + string(content[:1000]) + ".*"},
 		{"content without a length", string(tool(t, content, "curl", "-sS", "--http2-prior-knowledge", "-T", "-", p.url("/echo"), "-o", "/dev/null", "-w", "%{size_download}")), fmt.Sprintf("^%d$", len(content))},
-		{"a large answer", p.curl("/bytes?n=50000000", "-o", "/dev/null", "-w", "%{size_download}"), `^50000000$`},
-		{"stream", p.curl("/stream?chunks=3&ms=1"), `^chunk 1 of 3\nchunk 2 of 3\nchunk 3 of 3\n$`},
+		{"a large answer", p.h2c("/bytes?n=50000000", "-o", "/dev/null", "-w", "%{size_download}"), `^50000000$`},
+		{"stream", p.h2c("/stream?chunks=3&ms=1"), `^chunk 1 of 3\nchunk 2 of 3\nchunk 3 of 3\n$`},
 		{"HTTP/1.1 beside", tool(t, nil, "curl", "-sS", "--http1.1", p.url("/plaintext"), "-w", " %{http_version}"), `^Hello, World! 1.1$`},
 		{"nghttp", tool(t, nil, "nghttp", "-ns", "--no-dep", p.url("/plaintext"), p.url("/json"), p.url("/bytes?n=3000000")), `(?s) 200 .* 200 .* 200 `},
 		{"nghttp, small windows", tool(t, nil, "nghttp", "-ns", "-w", "10", "-W", "10", p.url("/bytes?n=1000000")), ` 200 +976K `},
@@ -85,15 +85,15 @@ func TestRunHTTP2Python(t *testing.T) {
 	p := start(t, nil, "run", "app:app", "--h2c", "-b", "127.0.0.1:0", "-w", "2", "--chdir", dir)
 	content := strings.Repeat("content ", 100_000)
 	for _, test := range []struct{ name, got, want string }{
-		{"hello", p.curl("/", "-w", " %{http_version}"), `^Hello, World! 2$`},
-		{"environ", p.curl("/environ?a=b"), `(?s)HTTP_HOST.*127\.0\.0\.1.*SERVER_PROTOCOL.*HTTP/2.0`},
+		{"hello", p.h2c("/", "-w", " %{http_version}"), `^Hello, World! 2$`},
+		{"environ", p.h2c("/environ?a=b"), `(?s)HTTP_HOST.*127\.0\.0\.1.*SERVER_PROTOCOL.*HTTP/2.0`},
 		{"content", tool(t, []byte(content), "curl", "-sS", "--http2-prior-knowledge", "--data-binary", "@-", p.url("/echo")),
 			fmt.Sprintf("^%d %x %d None$", len(content), sha256.Sum256([]byte(content)), len(content))},
 		{"content without a length", tool(t, []byte(content), "curl", "-sS", "--http2-prior-knowledge", "-T", "-", p.url("/echo")),
 			fmt.Sprintf("^%d %x", len(content), sha256.Sum256([]byte(content)))},
-		{"short content", p.curl("/echo", "-d", "x=y"), "^3 [0-9a-f]+ 3 None$"},
-		{"stream", p.curl("/stream?3,0.01"), `.`},
-		{"raise", p.curl("/raise", "-o", "/dev/null", "-w", "%{response_code}"), `^500$`},
+		{"short content", p.h2c("/echo", "-d", "x=y"), "^3 [0-9a-f]+ 3 None$"},
+		{"stream", p.h2c("/stream?3,0.01"), `.`},
+		{"raise", p.h2c("/raise", "-o", "/dev/null", "-w", "%{response_code}"), `^500$`},
 		{"h2load", tool(t, nil, "h2load", "-n", "1000", "-c", "4", "-m", "20", p.url("/")), `1000 succeeded, 0 failed, 0 errored`},
 		{"h2load, both protocols known", tool(t, nil, "h2load", "--h1", "-n", "100", "-c", "4", p.url("/")), `100 succeeded`},
 		{"h2load again", tool(t, nil, "h2load", "-n", "1000", "-c", "4", "-m", "20", p.url("/")), `1000 succeeded, 0 failed, 0 errored`},
@@ -103,9 +103,9 @@ func TestRunHTTP2Python(t *testing.T) {
 		}
 	}
 	held := make(chan string)
-	go func() { held <- p.curl("/hold?"+url.PathEscape(`{"topics": "topic"}`), "--max-time", "25") }()
+	go func() { held <- p.h2c("/hold?"+url.PathEscape(`{"topics": "topic"}`), "--max-time", "25") }()
 	for told := ""; ; { // until somebody waits for it
-		p.curl("/publish?message")
+		p.h2c("/publish?message")
 		select {
 		case told = <-held:
 		case <-time.After(20 * time.Millisecond):
@@ -146,7 +146,7 @@ func TestRunHTTP2Hub(t *testing.T) {
 			case <-stop:
 				return
 			case <-time.After(10 * time.Millisecond):
-				p.curl("/publish/news", "-d", "message")
+				p.h2c("/publish/news", "-d", "message")
 			}
 		}
 	}()

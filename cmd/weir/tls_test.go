@@ -59,7 +59,7 @@ func environ(t *testing.T, output string) (keys map[string]string) {
 
 func TestTLS(t *testing.T) {
 	a := certificate(t, "localhost")
-	p := start(t, nil, append([]string{"demo", "-b", "127.0.0.1:0"}, a.flags()...)...)
+	p := start(t, nil, append([]string{"demo", "--no-http2", "-b", "127.0.0.1:0"}, a.flags()...)...)
 	if !strings.Contains(p.line, " at https://127.0.0.1:") {
 		t.Error(p.line)
 	}
