@@ -260,9 +260,9 @@ type Meta struct {
 	ServerName                   string
 	ServerPort                   int
 	RemoteAddr                   string // "" on a Unix socket
-	RemotePort                   int
-	ContentLength                int64 // -1: there is none
-	Encrypted                    bool  // TLSKeys have values
+	RemotePort                   int    // 0: not known
+	ContentLength                int64  // -1: there is none
+	Encrypted                    bool   // TLSKeys have values
 }
 
 // Meta returns all meta-variables at once, for those who need every one. ok is false when the application or the deployer has

@@ -59,7 +59,7 @@ func (e *Environ) text(key string) (string, bool) {
 		return host, host != ""
 	case "REMOTE_PORT":
 		host, port := src.Remote()
-		return itoa(int64(port)), host != ""
+		return itoa(int64(port)), host != "" && port != 0
 	case "HTTPS":
 		return "on", src.Scheme() == "https"
 	case "wsgi.url_scheme":

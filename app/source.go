@@ -21,7 +21,7 @@ type Source interface {
 	Field(i int) (name, value []byte)
 	// ContentLength is the length of the content in octets, -1 when it is not known beforehand or there is none.
 	ContentLength() int64
-	// Remote is the client's address; host is "" on a Unix socket.
+	// Remote is the client's address; host is "" on a Unix socket, port 0 when a proxy tells the address alone.
 	Remote() (host string, port int)
 	// Local is the address at which the client was accepted; never empty.
 	Local() (host string, port int)

@@ -131,6 +131,9 @@ func (r *Request) fieldLine(buf []byte, start int) (field Field, next int) {
 	if met&underscore != 0 {
 		r.UnderscoreFields = true
 	}
+	if c := buf[start] | 0x20; c == 'x' || c == 'f' {
+		r.ForwardedFields = true
+	}
 	field = Field{Name: span(start, colon), Value: span(value, end)}
 	switch colon - start {
 	case len("host"):

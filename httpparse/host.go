@@ -44,6 +44,19 @@ func hostAndPort(s []byte) (host, bad int) {
 	return host, -1
 }
 
+// HostAndPort reads an authority as a Host field has it: the host, an IPv6 address in its brackets, and the port, 0 when there is none. host
+// is a view of s, and may be empty.
+func HostAndPort(s []byte) (host []byte, port int, ok bool) {
+	n, bad := hostAndPort(s)
+	if bad >= 0 {
+		return nil, 0, false
+	}
+	for _, c := range s[min(n+1, len(s)):] {
+		port = port*10 + int(c-'0')
+	}
+	return s[:n:n], port, true
+}
+
 // regName returns the length of the reg-name that s begins with:
 //
 //	reg-name    = *( unreserved / pct-encoded / sub-delims ) ; RFC 3986 3.2.2

@@ -61,6 +61,10 @@ type Request struct {
 	// it could not be told from the name with a "-" in its place.
 	UnderscoreFields bool
 
+	// ForwardedFields says that some field name begins with an F or an X: only then may there be one that a proxy
+	// speaks for a client with (Forwarded, X-Forwarded-For, ...).
+	ForwardedFields bool
+
 	phase   phase
 	seen    seen
 	length  Span   // value of the first Content-Length

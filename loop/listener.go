@@ -44,6 +44,7 @@ type Listener struct {
 	newHandler func(*Loop) Handler
 	distribute bool // the socket's loop hands connections out to all loops
 	open       atomic.Int32
+	proxied    *Proxied // of a single connection's; nil: what its socket says is so
 }
 
 // Listen opens a listener. address is HOST:PORT, :PORT or [::]:PORT (IPv4 too), unix:PATH, or fd://N for a

@@ -157,8 +157,11 @@ func appendMeta(dst []byte, method string, m *app.Meta) (_ []byte, there uint32)
 	dst = appendLatin1(dst, m.ServerName)
 	dst = appendNumber(dst, int64(m.ServerPort))
 	if m.RemoteAddr != "" {
-		there |= 1<<7 | 1<<8
+		there |= 1 << 7
 		dst = appendLatin1(dst, m.RemoteAddr)
+	}
+	if m.RemotePort != 0 {
+		there |= 1 << 8
 		dst = appendNumber(dst, int64(m.RemotePort))
 	}
 	if m.Scheme == "https" {

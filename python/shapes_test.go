@@ -28,6 +28,7 @@ func TestShapes(t *testing.T) {
 		{"chunked", "POST /environ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "CONTENT_LENGTH=3"},
 		{"HTTP/1.0", "GET /environ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "SERVER_PROTOCOL=HTTP/1.0"},
 		{"long", "GET /environ HTTP/1.1\r\nHost: a\r\nX-Long: " + strings.Repeat("x", 300) + "\r\n\r\n", strings.Repeat("x", 300)},
+		{"forwarded", "GET /environ HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n\r\n", "REMOTE_ADDR=192.0.2.1"},
 		{"repeated", "GET /environ HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-A: 2\r\n\r\n", "HTTP_X_A=1,2"},
 	} {
 		for _, network := range []string{"tcp", "unix"} {
@@ -56,7 +57,7 @@ func TestShapes(t *testing.T) {
 					if i == 0 {
 						first = text
 					}
-					if text != first || !strings.Contains(text, c.has) || strings.Contains(text, "REMOTE_ADDR") != (network == "tcp") {
+					if text != first || !strings.Contains(text, c.has) || strings.Contains(text, "REMOTE_ADDR") != (network == "tcp" || c.name == "forwarded") {
 						t.Fatalf("environ %d:\n%s\nthe first:\n%s", i, text, first)
 					}
 				}

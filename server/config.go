@@ -63,6 +63,14 @@ type Config struct {
 	// AccessLogFormat is the form of these lines. Default: accesslog.Combined.
 	AccessLogFormat accesslog.Format
 
+	// ForwardedAllowIPs are the addresses and networks (CIDR) of proxies that are believed when they say for whom they speak: X-Forwarded-For,
+	// -Proto, -Host and -Port, and Forwarded (RFC 7239). "*" is whoever connects, "none" alone nobody. From others these fields are
+	// removed. Unix sockets are trusted, unless nobody is. Default: loopback.
+	ForwardedAllowIPs []string
+	// ForwardedHeaders are the only ones of these fields that the proxies write; others that come from them are removed. Default: all
+	// are believed.
+	ForwardedHeaders []string
+
 	// Limits bound the parts of a request head, in octets and fields. Default: httpparse.DefaultLimits.
 	Limits *httpparse.Limits
 	// MaxContent is the longest request content that is accepted, in octets. Default: 1 GiB.
@@ -162,6 +170,9 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Limits == nil {
 		limits := httpparse.DefaultLimits()
 		c.Limits = &limits
+	}
+	if _, err := c.proxies(); err != nil {
+		return c, err
 	}
 	c.MaxContent = orDefault(c.MaxContent, 1<<30)
 	c.ContentBuffer = orDefault(c.ContentBuffer, 64<<10)

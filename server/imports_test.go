@@ -23,14 +23,15 @@ var mayImport = map[string][]string{
 	"loop":             {},
 	"server/exchange":  {"app"},
 	"server/accesslog": {},
-	"server/h1":        {"httpparse", "app", "loop", "server/accesslog", "server/exchange"},
+	"server/h1":        {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/forwarded"},
 	"server/ws":        {"app", "loop", "server/exchange"},
 	"server/h2":        {"httpparse", "app", "server/accesslog", "server/exchange"},
-	"server":           {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server/h2", "server/ws", "server/secure"},
+	"server":           {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server/h2", "server/ws", "server/secure", "server/forwarded"},
 	"hub":              {"app"},
 	"python":           {"app", "loop", "hub"},
-	"cmd":              {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python", "server/secure"},
+	"cmd":              {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python", "server/secure", "server/forwarded"},
 	"server/secure":    {"loop"},
+	"server/forwarded": {"httpparse"},
 	"examples":         {"app", "server", "hub", "python"},
 }
 

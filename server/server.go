@@ -215,8 +215,10 @@ func (s *Server) start() error {
 // protocol is the part of the configuration that connections need.
 func (s *Server) protocol() *h1.Config {
 	c := &s.config
+	proxies, _ := c.proxies() // was checked
 	return &h1.Config{
 		Application: c.Application,
+		Forwarded:   proxies.forwarded,
 		Exchange: &exchange.Config{
 			Gateway: app.Gateway{
 				Software:    "weir/" + Version,

@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
@@ -66,7 +67,7 @@ func newRequest(environ *app.Environ) (*http.Request, context.CancelFunc) {
 		r.Host = r.URL.Host // RFC 9112 3.2.2: the absolute form overrides Host
 	}
 	if host, ok := environ.Lookup("REMOTE_ADDR"); ok {
-		r.RemoteAddr = net.JoinHostPort(host, environ.Get("REMOTE_PORT"))
+		r.RemoteAddr = net.JoinHostPort(host, cmp.Or(environ.Get("REMOTE_PORT"), "0"))
 	}
 	if r.TLS = environ.TLS(); r.TLS == nil && environ.Get("wsgi.url_scheme") == "https" {
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: hostname(r.Host)}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"github.com/alecthomas/kong"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/weirhttp/weir/server"
 	"github.com/weirhttp/weir/server/accesslog"
+	"github.com/weirhttp/weir/server/forwarded"
 )
 
 // cli is the command line.
@@ -41,7 +43,7 @@ func run(args []string) int {
 	parser, err := kong.New(&cli{},
 		kong.Name("weir"),
 		kong.Description("An event-loop HTTP server for WSGI-style applications."),
-		kong.Vars{"accept": string(server.DefaultAccept), "accessLogFormat": string(accesslog.Combined)},
+		kong.Vars{"accept": string(server.DefaultAccept), "accessLogFormat": string(accesslog.Combined), "loopback": strings.Join(forwarded.Loopback, ",")},
 		kong.Exit(func(code int) { exit = code }),
 		seconds,
 	)

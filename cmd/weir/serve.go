@@ -40,6 +40,7 @@ type serveFlags struct {
 	limitFlags
 	staticFlags
 	middlewareFlags
+	proxyFlags
 	http2Flags
 	tlsFlags
 }
@@ -134,6 +135,9 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 		return c, err
 	}
 	if err := f.staticFlags.check(); err != nil {
+		return c, err
+	}
+	if err := f.proxyFlags.apply(&c); err != nil {
 		return c, err
 	}
 	f.http2Flags.apply(&c)

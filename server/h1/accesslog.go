@@ -40,7 +40,10 @@ func (c *conn) logRefusal(code, size int) {
 
 // logEntry logs e, which is what the request was, with what was answered.
 func (c *conn) logEntry(e *accesslog.Entry, status int, octets int64) {
-	e.Remote, e.Status, e.Octets = c.Remote().Addr(), status, octets
+	if !e.Remote.IsValid() {
+		e.Remote = c.Remote().Addr()
+	}
+	e.Status, e.Octets = status, octets
 	c.protocol.log.Append(c.protocol.loop.Now(), e)
 }
 
@@ -53,6 +56,9 @@ func (t *transaction) entry() (e accesslog.Entry) {
 		head = t.head
 	}
 	r := &t.request
+	if t.forwarded {
+		e.Remote = t.via.client.Addr()
+	}
 	e.RequestLine = head[r.Method.Start : int(r.Target.End)+len(" HTTP/1.1")]
 	if t.c.protocol.config.AccessLog.Combined() {
 		e.Referer, e.UserAgent = t.refererAndAgent(head)

@@ -125,6 +125,9 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	c.requests++
 	t.http10 = t.request.Minor == 0
 	t.close = !t.request.KeepAlive || c.last || int(c.requests) == config.MaxRequests
+	if t.request.ForwardedFields {
+		t.readVia()
+	}
 	m, more := c.begin(in[n:])
 	return n + m, more
 }

@@ -31,7 +31,7 @@ func (c *conn) begin(in []byte) (n int, more bool) {
 	case r.Form == httpparse.AuthorityForm:
 		c.refuse(501, "CONNECT is for proxies")
 		return len(in), false
-	case r.Form == httpparse.AbsoluteForm && !strings.EqualFold(view(r.Scheme.Of(t.head)), t.Scheme()):
+	case r.Form == httpparse.AbsoluteForm && !strings.EqualFold(view(r.Scheme.Of(t.head)), c.scheme()):
 		c.refuse(421, "this connection is not for that scheme") // RFC 9110 7.4
 		return len(in), false
 	case r.Expect == httpparse.ExpectOther:

@@ -12,6 +12,7 @@ import (
 	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
+	"github.com/weirhttp/weir/server/forwarded"
 )
 
 // Config is what all connections of a server share. Zero durations mean that there is no limit.
@@ -20,6 +21,8 @@ type Config struct {
 	Exchange    *exchange.Config
 	// AccessLog is told of each request; nil: there is none.
 	AccessLog *accesslog.Log
+	// Forwarded is who may speak for other clients; nil: nobody.
+	Forwarded *forwarded.Policy
 	Limits    httpparse.Limits
 	// Server is the value of the Server field; "" leaves the field out.
 	Server string
@@ -138,11 +141,18 @@ func ServerName(ln *loop.Listener) (host string, port int) {
 	}
 	host = ln.Host()
 	if ip, err := netip.ParseAddr(host); err == nil {
-		if ip.IsUnspecified() {
-			host = "localhost"
-		} else if ip.Is6() {
-			host = "[" + host + "]" // RFC 3875 4.1.14
-		}
+		host = serverName(ip)
 	}
 	return host, ln.Port()
+}
+
+// serverName is what SERVER_NAME is at an address.
+func serverName(ip netip.Addr) string {
+	switch {
+	case ip.IsUnspecified():
+		return "localhost"
+	case ip.Is6():
+		return "[" + ip.String() + "]" // RFC 3875 4.1.14
+	}
+	return ip.String()
 }

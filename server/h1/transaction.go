@@ -1,6 +1,7 @@
 package h1
 
 import (
+	"cmp"
 	"crypto/tls"
 	"strings"
 	"unsafe"
@@ -17,15 +18,17 @@ type transaction struct {
 	request  httpparse.Request
 	exchange exchange.Exchange
 
-	used     bool   // has had a request: reset comes before the next one
-	head     []byte // that the request's spans refer to: a view, or own
-	method   string
-	own      []byte // storage for a copy of the head
-	detached bool   // head and content are copies
-	asked    bool   // 100 (Continue) was sent, or need not be
-	kept     bool   // keepHead was called
-	taken    bool   // the loop was taken over in a call of the application: it may still run, and all this is its own
-	called   []byte // head as it was when the application was called
+	via       via    // what proxies say of the request, if forwarded
+	forwarded bool   // they say something
+	used      bool   // has had a request: reset comes before the next one
+	head      []byte // that the request's spans refer to: a view, or own
+	method    string
+	own       []byte // storage for a copy of the head
+	detached  bool   // head and content are copies
+	asked     bool   // 100 (Continue) was sent, or need not be
+	kept      bool   // keepHead was called
+	taken     bool   // the loop was taken over in a call of the application: it may still run, and all this is its own
+	called    []byte // head as it was when the application was called
 
 	// Content of the request.
 	memory    app.Memory // that was read whole
@@ -65,6 +68,9 @@ func (t *transaction) reset() {
 	t.received, t.skipTo, t.patience = 0, 0, patience{}
 	t.refused = nil
 	t.reply = reply{c: t.c}
+	if t.forwarded {
+		t.forwarded, t.via = false, via{}
+	}
 }
 
 // keepHead copies the head, because its buffer is about to be used for something else.
@@ -137,7 +143,15 @@ func (t *transaction) Protocol() string { return protocols[t.request.ClientMinor
 
 // Scheme implements app.Source.
 func (t *transaction) Scheme() string {
-	if t.c.Layer() != nil {
+	if t.via.scheme != "" {
+		return t.via.scheme
+	}
+	return t.c.scheme()
+}
+
+// scheme is that of the connection.
+func (c *conn) scheme() string {
+	if p := c.Proxied(); c.Layer() != nil || p != nil && p.TLS {
 		return "https"
 	}
 	return "http"
@@ -152,10 +166,10 @@ func (t *transaction) TLS() *tls.ConnectionState {
 }
 
 // Fields implements app.Source. The authority of an absolute-form is a Host, whether the client sent one or not
-// (RFC 9112 3.2.2).
+// (RFC 9112 3.2.2), and so is one that only proxies tell.
 func (t *transaction) Fields() int {
 	n := len(t.request.Fields)
-	if t.request.Form == httpparse.AbsoluteForm && !t.request.HasHost {
+	if !t.request.HasHost && (t.request.Form == httpparse.AbsoluteForm || t.via.name.Len() > 0) {
 		n++
 	}
 	return n
@@ -166,7 +180,10 @@ var host = []byte("Host")
 // Field implements app.Source. Transfer-Encoding is no longer true of what the application reads.
 func (t *transaction) Field(i int) (name, value []byte) {
 	if i == len(t.request.Fields) {
-		return host, t.request.Authority.Of(t.head)
+		if t.request.Form == httpparse.AbsoluteForm {
+			return host, t.request.Authority.Of(t.head)
+		}
+		return host, t.request.Host.Of(t.head)
 	}
 	f := &t.request.Fields[i]
 	name = f.Name.Of(t.head)
@@ -182,12 +199,20 @@ func (t *transaction) Field(i int) (name, value []byte) {
 // view is b as a string, for comparisons only: it must not outlive the statement that it is made in.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
+// offset is where part, which is not empty, begins in whole. It must be a slice of whole.
+func offset(whole, part []byte) uint32 {
+	return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(part))) - uintptr(unsafe.Pointer(unsafe.SliceData(whole))))
+}
+
 // ContentLength implements app.Source.
 func (t *transaction) ContentLength() int64 { return t.length }
 
 // Remote implements app.Source.
 func (t *transaction) Remote() (host string, port int) {
 	a := t.c.Remote()
+	if t.forwarded && t.via.client.IsValid() {
+		a = t.via.client
+	}
 	if !a.IsValid() {
 		return "", 0
 	}
@@ -196,8 +221,19 @@ func (t *transaction) Remote() (host string, port int) {
 
 // Local implements app.Source.
 func (t *transaction) Local() (host string, port int) {
-	n := t.c.protocol.name(t.c.Listener())
-	return n.host, n.port
+	if p := t.c.Proxied(); p != nil && p.Local.IsValid() {
+		host, port = serverName(p.Local.Addr()), int(p.Local.Port())
+	} else {
+		n := t.c.protocol.name(t.c.Listener())
+		host, port = n.host, n.port
+	}
+	if !t.forwarded {
+		return host, port
+	}
+	if t.via.name.Len() > 0 {
+		host = string(t.via.name.Of(t.head))
+	}
+	return host, cmp.Or(t.via.port, port)
 }
 
 // isServerWide tells whether the request is an OPTIONS of the server: "*", or an absolute-form without path and
