@@ -10,6 +10,7 @@ require (
 	github.com/klauspost/compress v1.20.3
 	github.com/panjf2000/gnet/v2 v2.10.0
 	github.com/pelletier/go-toml/v2 v2.2.4
+	github.com/pires/go-proxyproto v0.15.0
 	go.uber.org/automaxprocs v1.6.0
 	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.49.0

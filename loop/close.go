@@ -23,11 +23,12 @@ const (
 	ReasonAborted                     // the application failed after its head was sent
 	ReasonLingerTimeout               // closed while what the client still sent was being discarded
 	ReasonShutdown                    // the server stopped
+	ReasonPreface                     // what a proxy says of its client was missing, wrong or not to be believed
 	reasons
 )
 
 var reasonNames = [reasons]string{
-	"done", "eof", "reset", "idle", "timeout", "stalled", "protocol", "aborted", "linger timeout", "shutdown",
+	"done", "eof", "reset", "idle", "timeout", "stalled", "protocol", "aborted", "linger timeout", "shutdown", "preface",
 }
 
 func (r Reason) String() string {

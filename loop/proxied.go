@@ -22,6 +22,10 @@ func (c *Conn) Proxied() *Proxied {
 	return c.listener.proxied
 }
 
+// ConnOf is the connection that h is the Handler of. A step before the protocol embeds it by pointer: it is the Handler of the same connection
+// until Proceed.
+func ConnOf(h Handler) *Conn { return h.base() }
+
 // Proceed ends a step that comes before the protocol: from here on next, which has the same Conn, is the Handler, and is told
 // that the connection was opened. The step's Data goes on with next's when it is still open, and adds up what both consumed. p may be nil;
 // the client that it names is from now on the one that Remote tells, and whose connections are counted.
@@ -40,6 +44,9 @@ func (c *Conn) Proceed(next Handler, p *Proxied) {
 		}
 	}
 	next.Opened()
+	if c.loop.reactor.draining.Load() { // it was the step that was told to finish, or nobody yet
+		c.loop.Post(shutdownConn, c)
+	}
 }
 
 // moveTo has the connection be that of another client.

@@ -70,6 +70,11 @@ type Config struct {
 	// ForwardedHeaders are the only ones of these fields that the proxies write; others that come from them are removed. Default: all
 	// are believed.
 	ForwardedHeaders []string
+	// ProxyProtocol are those of Bind at which connections begin with a preface of the PROXY protocol, version 1 or 2, that says who the client
+	// is; "all" for all of them. Default: none.
+	ProxyProtocol []string
+	// ProxyAllowIPs are the proxies that may connect there, as in ForwardedAllowIPs; others are disconnected. Default: loopback.
+	ProxyAllowIPs []string
 
 	// Limits bound the parts of a request head, in octets and fields. Default: httpparse.DefaultLimits.
 	Limits *httpparse.Limits

@@ -16,23 +16,24 @@ const module = "github.com/weirhttp/weir"
 // mayImport says which folders of this module a folder imports, tests aside. A folder means those below it too,
 // unless they have an entry of their own. A folder without an entry is an error: decide which way it points.
 var mayImport = map[string][]string{
-	"httpparse":        {},
-	"app":              {}, // and what is below imports app: see allowedInside
-	"app/apptest":      {"app"},
-	"app/static":       {"app"},
-	"loop":             {},
-	"server/exchange":  {"app"},
-	"server/accesslog": {},
-	"server/h1":        {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/forwarded"},
-	"server/ws":        {"app", "loop", "server/exchange"},
-	"server/h2":        {"httpparse", "app", "server/accesslog", "server/exchange"},
-	"server":           {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server/h2", "server/ws", "server/secure", "server/forwarded"},
-	"hub":              {"app"},
-	"python":           {"app", "loop", "hub"},
-	"cmd":              {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python", "server/secure", "server/forwarded"},
-	"server/secure":    {"loop"},
-	"server/forwarded": {"httpparse"},
-	"examples":         {"app", "server", "hub", "python"},
+	"httpparse":         {},
+	"app":               {}, // and what is below imports app: see allowedInside
+	"app/apptest":       {"app"},
+	"app/static":        {"app"},
+	"loop":              {},
+	"server/exchange":   {"app"},
+	"server/accesslog":  {},
+	"server/h1":         {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/forwarded"},
+	"server/ws":         {"app", "loop", "server/exchange"},
+	"server/h2":         {"httpparse", "app", "server/accesslog", "server/exchange"},
+	"server":            {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server/h2", "server/ws", "server/secure", "server/forwarded", "server/proxyproto"},
+	"hub":               {"app"},
+	"python":            {"app", "loop", "hub"},
+	"cmd":               {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python", "server/secure", "server/forwarded"},
+	"server/secure":     {"loop"},
+	"server/forwarded":  {"httpparse"},
+	"examples":          {"app", "server", "hub", "python"},
+	"server/proxyproto": {"loop", "server/forwarded"},
 }
 
 // withoutRule are folders that are not of this module, or hold no Go that is built with it.

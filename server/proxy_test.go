@@ -14,6 +14,8 @@ func TestProxyConfigIsChecked(t *testing.T) {
 		config server.Config
 	}{
 		{"Config.ForwardedAllowIPs", server.Config{ForwardedAllowIPs: []string{"10.0.0.0/99"}}},
+		{"Config.ProxyAllowIPs", server.Config{ProxyAllowIPs: []string{"haproxy"}}},
+		{"Config.ProxyProtocol", server.Config{ProxyProtocol: []string{"127.0.0.1:9000"}}},
 		{"Config.ForwardedHeaders", server.Config{ForwardedHeaders: []string{"Host"}}},
 	} {
 		c.config.Application = func(*app.Environ, app.StartResponse) app.Body { return nil }

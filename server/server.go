@@ -204,8 +204,8 @@ func (s *Server) start() error {
 		encrypted := s.config.TLS.acceptor(s.files, newConn, s.config.Logger)
 		newConn = func(*loop.Loop) loop.Handler { return encrypted.NewConn() }
 	}
-	for _, ln := range s.listeners {
-		reactor.Listen(ln, newConn)
+	for i, ln := range s.listeners {
+		reactor.Listen(ln, s.behindProxy(i, newConn))
 	}
 	reactor.Start()
 	s.reactor, s.exchange = reactor, config.Exchange

@@ -53,6 +53,8 @@ func TestUsageErrors(t *testing.T) {
 		{"--umask", []string{"demo", "--umask=0x1"}},
 		{"--forwarded-allow-ips", []string{"demo", "--forwarded-allow-ips=localhost"}},
 		{"--forwarded-allow-ips", []string{"demo", "--forwarded-allow-ips=none,127.0.0.1"}},
+		{"--proxy-protocol", []string{"demo", "--proxy-protocol=127.0.0.1:9000"}},
+		{"--proxy-allow-ips", []string{"demo", "--proxy-allow-ips=haproxy"}},
 		{"--forwarded-headers", []string{"demo", "--forwarded-headers=x-real-ip"}},
 		{"--server-header", []string{"demo", "--server-header=a\r\nb"}},
 		{"--graceful-timeout", []string{"demo", "--graceful-timeout=soon"}},

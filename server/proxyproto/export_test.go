@@ -1,0 +1,7 @@
+package proxyproto
+
+// For the tests of the grammar.
+var (
+	Length = length
+	Parse  = parse
+)
