@@ -26,6 +26,15 @@ func readConditions(environ *app.Environ) (c conditions) {
 	return c
 }
 
+// clone is a copy that outlives the request. It costs nothing where there are no conditions.
+func (c conditions) clone() conditions {
+	for _, field := range []*[]byte{&c.ifMatch, &c.ifNoneMatch, &c.ifModifiedSince, &c.ifUnmodifiedSince, &c.ranges, &c.ifRange} {
+		*field = bytes.Clone(*field)
+	}
+	c.acceptEncoding = nil // not needed later
+	return c
+}
+
 // verdict is what conditions make of a request.
 type verdict uint8
 

@@ -18,7 +18,8 @@ type staticFlags struct {
 	StaticMaxAge    *time.Duration `placeholder:"DURATION" help:"How long caches may keep these files without asking; 0 has them ask each time (default: not said)."`
 	StaticImmutable string         `placeholder:"REGEXP" help:"Files whose path in DIR matches never change: caches keep them."`
 	StaticDotfiles  bool           `help:"Serve files whose name begins with a dot as well."`
-	StaticSymlinks  bool           `help:"Follow symbolic links that stay inside DIR."`
+	StaticSymlinks  bool           `help:"Follow symbolic links that stay inside DIR, those of --sendfile-root too."`
+	SendfileRoot    []string       `placeholder:"[/PREFIX=]DIR" sep:"none" help:"Send files of DIR that the application names: by X-Sendfile, or with a PREFIX by X-Accel-Redirect. Repeatable."`
 }
 
 // mount is one --static.
@@ -48,6 +49,10 @@ func (f *staticFlags) wrap(application app.Application) (app.Application, error)
 		if options.Immutable, err = regexp.Compile(f.StaticImmutable); err != nil {
 			return nil, &usageError{"--static-immutable: " + err.Error()}
 		}
+	}
+	application, err := f.wrapSendfile(application, options)
+	if err != nil {
+		return nil, err
 	}
 	var mounts []mount
 	for _, value := range f.Static {
@@ -82,4 +87,37 @@ func (f *staticFlags) wrap(application app.Application) (app.Application, error)
 		}
 	}
 	return application, nil
+}
+
+// wrapSendfile has the files sent that the application names.
+func (f *staticFlags) wrapSendfile(application app.Application, options static.Options) (app.Application, error) {
+	if len(f.SendfileRoot) == 0 {
+		return application, nil
+	}
+	var handovers []static.Handover
+	for _, value := range f.SendfileRoot {
+		prefix, dir, ok := strings.Cut(value, "=")
+		switch {
+		case !ok:
+			prefix, dir = "", value
+		case dir == "":
+			return nil, &usageError{fmt.Sprintf("--sendfile-root must be DIR or /PREFIX=DIR, not %q", value)}
+		}
+		if ok {
+			if err := static.CheckPrefix(prefix); err != nil {
+				return nil, &usageError{"--sendfile-root: " + err.Error()}
+			}
+		} else if dir == "" {
+			return nil, &usageError{"--sendfile-root must be DIR or /PREFIX=DIR"}
+		}
+		handovers = append(handovers, static.Handover{Prefix: prefix, Dir: dir})
+	}
+	sendfile, err := static.NewSendfile(handovers, options)
+	if err != nil {
+		return nil, fmt.Errorf("--sendfile-root: %w (the directory must exist and be readable)", err)
+	}
+	if application == nil {
+		return nil, sendfile.Close()
+	}
+	return sendfile.Wrap(application), nil
 }
