@@ -36,16 +36,19 @@ run: build
 build:
 	$(GO) build -o bin/weir ./cmd/weir
 
-# -count=1: tests that build bin/weir, or what imports it, are not to be taken from the cache. What Python needs, .ci/python installs.
+# -count=1: tests that build bin/weir, or what imports it, are not to be taken from the cache. What Python needs, .ci/python installs; .ci/static what
+# the tests of static files need.
 test:
 	.ci/python
 	.ci/http2
+	.ci/static
 	cd bench && $(GO) test -count=1 ./...
 	/usr/bin/python3 python/worker_test.py
 	$(GO) test -count=1 ./...
 	$(MAKE) h2spec
 
 test-go:
+	.ci/static
 	cd bench && $(GO) test ./...
 	$(GO) test -count=1 -skip '^TestRun' $$($(GO) list ./... | grep -v /python)
 
