@@ -31,6 +31,20 @@ func (b *BlockingBody) around(call func() Body, drop func()) *BlockingBody {
 	}
 }
 
+// OnCall has call see each call of application: call calls do, which is the application's, and returns what that returns, or something else. It is
+// called on the loop, and once more on a goroutine where the application is one that Blocking has made.
+func OnCall(application Application, environ *Environ, start StartResponse, call func(do func() Body) Body) Body {
+	var wrap func(do func() Body) Body
+	wrap = func(do func() Body) Body {
+		body := call(do)
+		if blocking, ok := body.(*BlockingBody); ok {
+			return blocking.around(func() Body { return wrap(blocking.Call) }, func() {})
+		}
+		return body
+	}
+	return wrap(func() Body { return application(environ, start) })
+}
+
 // blockingOver returns a BlockingBody over a body that is there already.
 func blockingOver(body Body) *BlockingBody {
 	return &BlockingBody{application: func(*Environ, StartResponse) Body { return body }, unused: body.Close}

@@ -22,7 +22,7 @@ const RequestKey = "nethttp.request"
 //     under http.StripPrefix.
 //   - ContentLength is known where the server has the whole content in memory, chunked or not.
 //   - TLS tells that the scheme is https, and nothing else.
-//   - The context ends when h returns, or when a write finds that the client has left. FromContext finds the
+//   - The context ends when h returns, at the deadline of the request (app.DeadlineKey), or when a write finds that the client has left. FromContext finds the
 //     environ in it.
 //
 // The ResponseWriter is an http.Flusher and an io.StringWriter. It cannot be hijacked, and there are no

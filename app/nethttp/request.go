@@ -51,7 +51,7 @@ func newRequest(environ *app.Environ) (*http.Request, context.CancelFunc) {
 			parent = outer.Context()
 		}
 	}
-	ctx, cancel := context.WithCancel(&requestContext{parent, environ})
+	ctx, cancel := withDeadline(&requestContext{parent, environ}, environ)
 
 	r := new(http.Request).WithContext(ctx)
 	r.Method = environ.Method()
@@ -74,6 +74,14 @@ func newRequest(environ *app.Environ) (*http.Request, context.CancelFunc) {
 	}
 	setContent(r, environ)
 	return r, cancel
+}
+
+// withDeadline returns a context that ends at the deadline of the request, if there is one.
+func withDeadline(parent context.Context, environ *app.Environ) (context.Context, context.CancelFunc) {
+	if at, ok := app.Deadline(environ); ok {
+		return context.WithDeadline(parent, at)
+	}
+	return context.WithCancel(parent)
 }
 
 // fields returns the header of the request and, apart from it, Host.
