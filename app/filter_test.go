@@ -34,11 +34,21 @@ func (m *marking) Encode(dst, chunk []byte, last bool) ([]byte, error) {
 
 func (m *marking) Close() { m.open.Add(-1) }
 
+// owned is a file that whoever gets it closes.
+func owned(t *testing.T, content string) *os.File {
+	t.Helper()
+	f, err := os.Open(file(t, content).Name())
+	if err != nil {
+		t.Error(err)
+	}
+	return f
+}
+
 // ways are the ways in which an application gives content.
 func ways(t *testing.T, content string) map[string]app.Application {
 	plain := []app.Header{{Name: "Content-Type", Value: "text/plain"}}
 	open := func() app.Body {
-		body, err := app.FileBody(file(t, content), 0, -1)
+		body, err := app.FileBody(owned(t, content), 0, -1)
 		if err != nil {
 			panic(err)
 		}
@@ -116,7 +126,7 @@ func ways(t *testing.T, content string) map[string]app.Application {
 			_, _ = d.Write([]byte(content))
 		}),
 		"deferred file": begun(func(d app.Deferred) {
-			_ = d.SendFile(file(t, content), 0, int64(half))
+			_ = d.SendFile(owned(t, content), 0, int64(half))
 			_, _ = d.Write([]byte(content[half:]))
 		}),
 		"deferred from a goroutine": app.Blocking(deferred(func(d app.Deferred) { _ = d.Answer(response) })),
@@ -196,7 +206,7 @@ var filterCases = []struct {
 	{"replaced by a file", func(t *testing.T, open *atomic.Int64) app.Filter {
 		return func(h *app.Head) {
 			h.Add("X-Seen", h.Status)
-			h.Body, _ = app.FileBody(file(t, "another file"), 0, -1)
+			h.Body, _ = app.FileBody(owned(t, "another file"), 0, -1)
 		}
 	}, func(string) string { return "another file" }},
 }
@@ -338,7 +348,7 @@ func TestFilterRefused(t *testing.T) {
 		start("204 No Content", nil)
 		return nil
 	})
-	read := file(t, "content")
+	read := owned(t, "content")
 	address := serveWith(t, weir.Config{MaxBlocking: 1, Application: func(environ *app.Environ, start app.StartResponse) app.Body {
 		if environ.Get("PATH_INFO") == "/busy" {
 			return blocking(environ, start)
