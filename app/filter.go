@@ -82,7 +82,7 @@ func (f *filtering) pass(size int64) {
 	if h.Size < 0 {
 		h.Size = size
 	}
-	f.filter(h)
+	h.see(f.filter)
 	ok := false
 	defer func() {
 		if !ok {

@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"slices"
 	"sync"
@@ -40,15 +39,15 @@ func (d *headDeferred) seen(r *Response) *Response {
 	h := newHead(r.Status, r.Headers, int64(len(r.Content)))
 	d.filter(h)
 	h.drop()
-	return h.answer(r, r.Content)
+	return h.answer(r)
 }
 
-// answer is r with this head and with content. It is r where nothing has changed: very many requests may wait for the same one.
-func (h *Head) answer(r *Response, content []byte) *Response {
-	if h.Status == r.Status && slices.Equal(h.Headers, r.Headers) && len(content) == len(r.Content) {
+// answer is r with this head. It is r itself where nothing has changed: very many requests may wait for the same one.
+func (h *Head) answer(r *Response) *Response {
+	if h.Status == r.Status && slices.Equal(h.Headers, r.Headers) {
 		return r
 	}
-	return &Response{Status: h.Status, Headers: h.Headers, Content: content}
+	return &Response{Status: h.Status, Headers: h.Headers, Content: r.Content}
 }
 
 // contentDeferred is the Deferred of FilterContent. Its methods are for any goroutine. Left and Drained, which make it the Watcher of
@@ -89,18 +88,19 @@ const maxCoding = 2 * codedAtOnce
 func (d *contentDeferred) Start(status string, headers []Header, cause ...error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.begin(newHead(status, headers, -1), cause...)
-}
-
-// begin is Start. d.mu is held.
-func (d *contentDeferred) begin(h *Head, cause ...error) error {
 	switch {
 	case d.over || d.gone:
 		return ErrGone
 	case d.running:
 		return &StartResponseError{Reason: "called again after the head was sent", Cause: errors.Join(cause...)}
 	}
-	d.filter(h)
+	h := newHead(status, headers, -1)
+	h.see(d.filter)
+	return d.begin(h, cause...)
+}
+
+// begin begins the response with a head that the filter has seen. d.mu is held.
+func (d *contentDeferred) begin(h *Head, cause ...error) error {
 	if err := d.Deferred.Start(h.Status, h.Headers, cause...); err != nil {
 		h.drop()
 		return err
@@ -196,10 +196,18 @@ func (d *contentDeferred) Close() error {
 		return ErrGone
 	}
 	d.over = true
-	if d.body != nil {
-		body := d.body
+	return d.replace()
+}
+
+// replace ends the response, with the body that is in the place of the content if there is one. d.mu is held.
+func (d *contentDeferred) replace() error {
+	if body := d.body; body != nil {
 		d.body = nil
-		d.enqueue(body, 0)
+		if content, ok := Whole(body); !ok || d.running {
+			d.enqueue(body, 0)
+		} else if len(content) > 0 {
+			_, _ = d.Deferred.Write(content) // ErrGone: Close says so
+		}
 	}
 	if d.running {
 		return nil
@@ -240,23 +248,20 @@ func (d *contentDeferred) Answer(r *Response) error {
 	if d.begun || d.over || d.gone {
 		return ErrGone
 	}
-	if len(r.Content) <= codedAtOnce {
-		h := newHead(r.Status, r.Headers, int64(len(r.Content)))
-		d.filter(h)
-		if h.Body == nil {
-			answer, err := d.whole(h, r)
-			if err != nil {
-				d.over = true
-				d.Deferred.Abort(err)
-				return nil
-			}
-			err = d.Deferred.Answer(answer)
-			d.over = err == nil
-			return err
+	h := newHead(r.Status, r.Headers, int64(len(r.Content)))
+	h.see(d.filter)
+	if h.inMemory() && (h.Coder == nil || len(r.Content) <= codedAtOnce) {
+		answer, err := h.whole(r)
+		if err != nil {
+			d.over = true
+			d.Deferred.Abort(err)
+			return nil
 		}
-		h.drop()
+		err = d.Deferred.Answer(answer)
+		d.over = err == nil
+		return err
 	}
-	if err := d.begin(newHead(r.Status, r.Headers, int64(len(r.Content)))); err != nil {
+	if err := d.begin(h); err != nil {
 		if errors.Is(err, ErrGone) {
 			return err
 		}
@@ -265,50 +270,50 @@ func (d *contentDeferred) Answer(r *Response) error {
 		return nil
 	}
 	d.over = true
-	switch body := d.body; {
-	case body != nil:
-		d.body = nil
-		d.enqueue(body, 0)
-	case d.coder != nil:
+	if d.body == nil {
 		d.enqueue(Bytes(r.Content), len(r.Content))
-	default:
-		if len(r.Content) > 0 {
-			_, _ = d.Deferred.Write(r.Content) // ErrGone: Close says so
-		}
-		return d.Deferred.Close()
 	}
-	return nil
+	return d.replace()
 }
 
-// whole is r with the head h and the content that h wants.
-func (d *contentDeferred) whole(h *Head, r *Response) (*Response, error) {
+// inMemory tells whether the content is, whatever becomes of it.
+func (h *Head) inMemory() bool {
+	if h.Body == nil {
+		return true
+	}
+	_, ok := Whole(h.Body)
+	return ok
+}
+
+// whole is r with the head h and the content that h wants, which is in memory.
+func (h *Head) whole(r *Response) (answer *Response, err error) {
+	defer h.drop()
 	content := r.Content
-	if h.Coder != nil {
-		var err error
-		content, err = h.Coder.Encode(nil, content, true)
-		h.Coder.Close()
-		if err != nil {
+	switch {
+	case h.Body != nil:
+		content, _ = Whole(h.Body)
+	case h.Coder != nil:
+		if content, err = h.Coder.Encode(nil, content, true); err != nil {
 			return nil, err
 		}
-		return &Response{Status: h.Status, Headers: h.Headers, Content: content}, nil
+	default:
+		return h.answer(r), nil
 	}
-	return h.answer(r, content), nil
+	return &Response{Status: h.Status, Headers: h.Headers, Content: content}, nil
 }
 
-// SetDeadline implements Deferred. The response is coded now; it has no other body in its place.
+// SetDeadline implements Deferred. The response is coded now; another body in its place has to be in memory.
 func (d *contentDeferred) SetDeadline(wait time.Duration, r *Response) {
 	if r != nil && wait != 0 {
 		d.mu.Lock()
 		h := newHead(r.Status, r.Headers, int64(len(r.Content)))
-		d.filter(h)
-		if h.Body != nil {
-			_ = h.Body.Close()
-		}
-		answer, err := d.whole(h, r)
-		d.mu.Unlock()
-		if err == nil {
+		h.see(d.filter)
+		if !h.inMemory() {
+			h.drop()
+		} else if answer, err := h.whole(r); err == nil {
 			r = answer
 		}
+		d.mu.Unlock()
 	}
 	d.Deferred.SetDeadline(wait, r)
 }
@@ -379,123 +384,4 @@ func (d *contentDeferred) Drained() {
 	if w != nil {
 		w.Drained()
 	}
-}
-
-// enqueue has run send body, behind what waits. d.mu is held.
-func (d *contentDeferred) enqueue(body Body, octets int) {
-	d.queue = append(d.queue, body)
-	d.queued += octets
-	if d.running {
-		return
-	}
-	d.running = true
-	if d.drained == nil {
-		d.drained = make(chan struct{}, 1)
-	}
-	d.Deferred.Watch(d)
-	go d.run()
-}
-
-// run passes the bodies in the queue on, one after the other.
-func (d *contentDeferred) run() {
-	for {
-		d.mu.Lock()
-		if d.gone {
-			for _, body := range d.queue {
-				_ = body.Close()
-			}
-			d.queue, d.running = nil, false
-			d.drop()
-			d.mu.Unlock()
-			return
-		}
-		if len(d.queue) == 0 {
-			d.stop()
-			d.mu.Unlock()
-			return
-		}
-		body := d.queue[0]
-		d.queue[0] = nil
-		d.queue = d.queue[1:]
-		if len(d.queue) == 0 {
-			d.queued = 0
-		}
-		d.mu.Unlock()
-		if err := d.send(body); err != nil {
-			d.Deferred.Abort(err)
-			d.Left() // the application has not given it up
-		}
-	}
-}
-
-// stop ends run, whose work is done. d.mu is held.
-func (d *contentDeferred) stop() {
-	d.running = false
-	if d.over {
-		_ = d.end() // ErrGone: the client has left
-		return
-	}
-	if d.behind && d.watcher != nil {
-		d.Deferred.Post(d.watcher.Drained)
-	}
-	d.behind = false
-}
-
-// errPanic is a panic of a body that run sends.
-var errPanic = errors.New("app: a body has panicked")
-
-// send passes body on, and closes it.
-func (d *contentDeferred) send(body Body) (err error) {
-	if file, ok := body.(*section); ok && d.coder == nil {
-		err = d.Deferred.SendFile(file.file, file.offset, file.size)
-		if errors.Is(err, ErrGone) {
-			return nil
-		}
-		return err
-	}
-	defer func() {
-		if v := recover(); v != nil {
-			err = errPanic
-			if cause, ok := v.(error); ok {
-				err = errors.Join(errPanic, cause)
-			}
-		}
-		if wrong := body.Close(); err == nil {
-			err = wrong
-		}
-	}()
-	for end := error(nil); end == nil; {
-		var chunk []byte
-		if chunk, end = body.Next(); end != nil && end != io.EOF {
-			return end
-		}
-		for len(chunk) > 0 {
-			piece := chunk[:min(len(chunk), codedAtOnce)]
-			chunk = chunk[len(piece):]
-			unsent, err := d.pass(piece, false)
-			if errors.Is(err, ErrGone) || err == nil && !d.waits(unsent) {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// waits waits until the client has taken most of what was sent. It is false when nobody reads any more.
-func (d *contentDeferred) waits(unsent int) bool {
-	if unsent > codedAtOnce {
-		select {
-		case <-d.drained:
-		case <-d.Deferred.Done():
-			d.mu.Lock()
-			d.gone = true
-			d.mu.Unlock()
-		}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return !d.gone
 }

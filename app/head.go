@@ -18,8 +18,8 @@ type Head struct {
 
 	// Coder, when a filter sets it, codes the content. It is FilterContent's: FilterHead closes it unused.
 	Coder Coder
-	// Body, when a filter sets it, is sent in the place of the content, which is dropped. A Filer stays one. It is FilterContent's
-	// too.
+	// Body, when a filter sets it, is sent in the place of the content, which is dropped, and not coded. A Filer stays one. It is
+	// FilterContent's too.
 	Body Body
 }
 
@@ -41,6 +41,15 @@ func newHead(status string, headers []Header, size int64) *Head {
 		}
 	}
 	return h
+}
+
+// see has filter see the head.
+func (h *Head) see(filter Filter) {
+	filter(h)
+	if h.Body != nil && h.Coder != nil {
+		h.Coder.Close()
+		h.Coder = nil
+	}
 }
 
 // drop closes what a filter has set.

@@ -155,9 +155,3 @@ func (c *coder) Close() {
 		c.leave = nil
 	}
 }
-
-// none is the coder of a response without content.
-type none struct{}
-
-func (none) Encode(dst, _ []byte, _ bool) ([]byte, error) { return dst, nil }
-func (none) Close()                                       {}

@@ -144,7 +144,7 @@ func (r *request) filter(h *app.Head) {
 		return // of a HEAD nobody knows
 	}
 	if r.head {
-		h.Coder = none{} // or the length of what is not sent would be told
+		h.Body = app.Empty() // or the length of what is not sent would be told, and a file be read
 	} else if h.Coder = r.coder(h.Size); h.Coder == nil {
 		return
 	}

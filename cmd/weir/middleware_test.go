@@ -102,6 +102,21 @@ func same(got, want string, p, plain *process) bool {
 	return got == want
 }
 
+// TestRunRequestID: a Python application finds the name of the request that its client gets.
+func TestRunRequestID(t *testing.T) {
+	p := start(t, nil, "run", "app:app", "--chdir", applications(t), "-b", "127.0.0.1:0", "--request-id")
+	for _, sent := range []string{"", "X-Request-ID: from-a-proxy\r\n", "X-Request-ID: \"no name\"\r\n"} {
+		r := p.ask("GET", "/environ", sent)
+		id := r.Header.Get("X-Request-ID")
+		if strings.Contains(sent, "from-a-proxy") != (id == "from-a-proxy") || id == "" {
+			t.Errorf("%q is answered with %q", sent, id)
+		}
+		if !strings.Contains(r.body, "HTTP_X_REQUEST_ID") || strings.Count(r.body, id) != 1 {
+			t.Errorf("%q: no %q in %s", sent, id, r.body)
+		}
+	}
+}
+
 // TestCompressedEvents: an event stream is not held back.
 func TestCompressedEvents(t *testing.T) {
 	p := start(t, nil, "demo", "-b", "127.0.0.1:0", "--compress")
