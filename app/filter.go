@@ -178,8 +178,9 @@ func (f *filtering) filtered(body Body) Body {
 		}
 		return Bytes(coded)
 	}
-	b := &filteredBody{f, body}
+	b := &filteredBody{filtering: f, content: body}
 	if _, file := body.(Filer); file || size > codedAtOnce {
+		b.most = codedAtOnce
 		return blockingOver(b)
 	}
 	return b
@@ -195,13 +196,29 @@ func (b *failed) Close() error          { return nil }
 type filteredBody struct {
 	*filtering
 	content Body
+	most    int    // octets that are coded at a time, 0 for all of a chunk: on a loop one that takes long has to be noticed
+	rest    []byte // of the last chunk
+	end     error  // came with it
+}
+
+// next returns the next chunk, or a piece of one.
+func (b *filteredBody) next() (chunk []byte, err error) {
+	if chunk, err = b.rest, b.end; len(chunk) == 0 {
+		chunk, err = b.content.Next()
+	}
+	b.rest = nil
+	if b.most > 0 && len(chunk) > b.most {
+		b.rest, b.end = chunk[b.most:], err
+		return chunk[:b.most], nil
+	}
+	return chunk, err
 }
 
 func (b *filteredBody) Next() ([]byte, error) {
 	if b.body != nil {
 		return b.body.Next()
 	}
-	chunk, err := b.content.Next()
+	chunk, err := b.next()
 	if b.deferred != nil {
 		return chunk, err
 	}

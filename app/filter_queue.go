@@ -49,7 +49,10 @@ func (d *contentDeferred) run() {
 		d.mu.Unlock()
 		if err := d.send(body); err != nil {
 			d.Deferred.Abort(err)
-			d.Left() // the application has not given it up
+			d.mu.Lock()
+			d.leave()
+			d.mu.Unlock()
+			d.Deferred.Post(d.Left) // the application has not given it up
 		}
 	}
 }
