@@ -14,7 +14,6 @@ require (
 	go.uber.org/automaxprocs v1.6.0
 	golang.org/x/net v0.62.0
 	golang.org/x/sys v0.49.0
-	golang.org/x/sys v0.40.0
 	golang.org/x/time v0.14.0
 )
 
