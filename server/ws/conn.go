@@ -34,7 +34,8 @@ type conn struct {
 	inside   bool // Data is running
 	pinged   bool
 	opened   bool // Open has returned
-	over     bool // Closed was called
+	over     bool // Close is to be called
+	told     bool // it was, or is to be
 
 	outbox
 }
@@ -177,6 +178,18 @@ func (c *conn) end(frame ws.OpCode, data []byte, reason loop.Reason) {
 		c.Write(websocket.Control(frame, data))
 	}
 	c.Finish(reason, true)
+	c.conclude()
+}
+
+// conclude has Close called, once, behind the call that runs.
+func (c *conn) conclude() {
+	if c.told || !c.opened && !c.calls.Away() {
+		return
+	}
+	c.told, c.over = true, true
+	if !c.calls.Away() {
+		c.calls.Post(tellClose, c)
+	}
 }
 
 // EOF implements loop.Handler: the client sends no more, and has not closed.
@@ -213,17 +226,13 @@ func (c *conn) Shutdown() { _ = c.Close(websocket.CodeGoingAway, "the server end
 
 // Closed implements loop.Handler.
 func (c *conn) Closed(reason loop.Reason) {
-	c.stage, c.partial, c.over = ended, nil, true
+	c.stage, c.partial = ended, nil
 	c.drop()
-	if c.calls.Away() || !c.opened {
-		return // the call that runs comes first
-	}
-	if reason == loop.ReasonShutdown { // the loop may be about to end
+	c.conclude()
+	if reason == loop.ReasonShutdown && c.over && !c.calls.Away() { // the loop may be about to end
 		c.over, c.running = false, event{what: onClose}
 		c.calls.Start(true)
-		return
 	}
-	c.calls.Post(tellClose, c)
 }
 
 func tellClose(p any) {
@@ -233,7 +242,7 @@ func tellClose(p any) {
 	}
 }
 
-// tellClose tells the application of the end, once.
+// tellClose tells the application of the end.
 func (c *conn) tellClose() {
 	if c.over {
 		c.over = false

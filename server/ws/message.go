@@ -188,6 +188,10 @@ func (c *conn) control(code ws.OpCode, payload []byte) {
 	switch code {
 	case ws.OpPing:
 		c.pong(payload)
+	case ws.OpPong:
+		if c.pinged && c.partial == nil {
+			c.rest()
+		}
 	case ws.OpClose:
 		c.closed(payload)
 	}
