@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/app/websocket"
 )
 
 // delivery is a message on its way to those that wait for it. What they are sent is rendered by the first that needs it,
@@ -19,6 +20,8 @@ type delivery struct {
 	rendered atomic.Pointer[rendered]
 	stream   sync.Once
 	event    []byte
+	socket   sync.Once
+	frame    *websocket.Prepared
 }
 
 // arrived is what the store calls for each message.
@@ -27,13 +30,16 @@ func (h *Hub) arrived(m Message) (reached int) {
 	return h.shard(m.Topic).take(m)
 }
 
-// chunk is what a stream of one topic is sent.
-func (d *delivery) chunk(bare bool) []byte {
-	if bare {
-		return d.message.Data
-	}
+// chunk is the event that a stream of one topic is sent.
+func (d *delivery) chunk() []byte {
 	d.stream.Do(func() { d.event = appendEvent(nil, d.message, false) })
 	return d.event
+}
+
+// prepared is what WebSockets are sent: all of them share it.
+func (d *delivery) prepared() *websocket.Prepared {
+	d.socket.Do(func() { d.frame = prepare(d.message) })
+	return d.frame
 }
 
 // messageAnswer renders a message as the answer to a poll.

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"errors"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -56,13 +55,12 @@ func lastEventID(environ *app.Environ, q query) (id string, ok bool) {
 
 // stream is a held stream.
 type stream struct {
-	hub      *Hub
-	deferred app.Deferred
-	places   places
-	keeper   *keeper
-	index    int // in its keeper; guarded by keepers.mu
-	ended    atomic.Bool
-	bare     bool // FormatData
+	hub    *Hub
+	outlet outlet
+	places places
+	keeper *keeper
+	index  int // in its keeper; guarded by keepers.mu
+	ended  atomic.Bool
 
 	mu     sync.Mutex // guards what follows; Left does not take it, since a write may find that the client has left
 	since  uint64
@@ -70,40 +68,49 @@ type stream struct {
 	behind bool // the store could not be read
 }
 
-// stream begins a stream on d.
-func (h *Hub) stream(d app.Deferred, hold *Hold) {
-	s := &stream{hub: h, deferred: d, since: hold.Since, bare: hold.Format == FormatData}
+// outlet is what a stream is written to: a response, or a WebSocket.
+type outlet interface {
+	app.Executor
+	Executor() app.Executor
+	Watch(w app.Watcher)
+	// begin writes what comes before the messages. since is the position.
+	begin(since uint64) (unsent int, err error)
+	// message writes a message. d is its delivery if it is at hand. With errFull nothing was taken.
+	message(m Message, d *delivery) (unsent int, err error)
+	// life writes a sign of life, with the position.
+	life(since uint64) (unsent int, err error)
+	// end ends what is written to: with ErrClosed, ErrGone or what is wrong.
+	end(why error)
+}
+
+// errFull tells that an outlet takes nothing before Drained.
+var errFull = errors.New("hub: the client is too slow")
+
+// stream begins a stream on an outlet.
+func (h *Hub) stream(o outlet, hold *Hold) *stream {
+	s := &stream{hub: h, outlet: o, since: hold.Since}
 	s.places = h.places(hold.Topics, s)
 	h.streams.Add(1)
 	h.keepers.add(h, s)
-	d.Watch(s)
+	o.Watch(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	unsent, err := hold.form().begin(d, h.options.Retry, s.since)
-	if err != nil {
-		s.end()
-		if !errors.Is(err, app.ErrGone) {
-			d.Abort(err)
-		}
-		return
+	unsent, err := o.begin(s.since)
+	s.wrote(unsent, err)
+	if s.ended.Load() && !errors.Is(err, app.ErrGone) {
+		o.end(err)
 	}
-	s.full = unsent > highWater
-	s.goOn()
-}
-
-// appendPosition ends a block of a stream with the id that the client is to name when it connects again.
-func appendPosition(b []byte, id uint64) []byte {
-	return append(strconv.AppendUint(append(b, "\nid: "...), id, 10), "\n\n"...)
+	s.goOn(nil)
+	return s
 }
 
 // goOn writes what the topics have after since, as far as the client takes it, and leaves s linked when that was all.
-// mu is held.
-func (s *stream) goOn() {
-	var event []byte
+// d is the delivery of one of them, or nil. mu is held.
+func (s *stream) goOn(d *delivery) {
 	for more := true; more && !s.full && !s.ended.Load(); {
-		s.places.link(s.deferred.Executor())
+		s.places.link(s.outlet.Executor())
 		if s.hub.closed.Load() {
-			s.close()
+			s.close(ErrClosed)
 			break
 		}
 		page, err := s.hub.read(s.places.topics, s.since, pageSize)
@@ -111,7 +118,7 @@ func (s *stream) goOn() {
 			break // the next message, or sign of life, tries again
 		}
 		if page.Gone {
-			s.close()
+			s.close(ErrGone)
 			break
 		}
 		if more = len(page.Messages) > 0; !more {
@@ -121,12 +128,7 @@ func (s *stream) goOn() {
 			if s.full || s.ended.Load() {
 				break
 			}
-			if s.since = m.ID; s.bare {
-				s.write(m.Data)
-				continue
-			}
-			event = appendEvent(event[:0], m, len(s.places.topics) > 1)
-			s.write(event)
+			s.message(m, d)
 		}
 	}
 	if s.ended.Load() { // by Left, perhaps before the last link
@@ -134,13 +136,22 @@ func (s *stream) goOn() {
 	}
 }
 
-// write sends a chunk. mu is held.
-func (s *stream) write(chunk []byte) {
-	unsent, err := s.deferred.Write(chunk)
-	if err != nil {
+// message writes the next message. d is the delivery of it or another, or nil. mu is held.
+func (s *stream) message(m Message, d *delivery) {
+	if d != nil && d.message.ID != m.ID {
+		d = nil
+	}
+	if s.wrote(s.outlet.message(m, d)) {
+		s.since = m.ID
+	}
+}
+
+// wrote takes note of what writing returned. It tells whether something was written. mu is held.
+func (s *stream) wrote(unsent int, err error) bool {
+	if s.full = unsent > highWater || err == errFull; err != nil && err != errFull {
 		s.end()
 	}
-	s.full = unsent > highWater
+	return err == nil
 }
 
 // wake implements waiter. With mu it knows that nothing was missing after since when s was linked: the message is the
@@ -152,10 +163,9 @@ func (s *stream) wake(d *delivery) {
 		return
 	}
 	if len(s.places.topics) == 1 && d.message.ID > s.since && !s.behind {
-		s.since = d.message.ID
-		s.write(d.chunk(s.bare))
+		s.message(d.message, d)
 	}
-	s.goOn()
+	s.goOn(d)
 }
 
 // keepAlive sends a sign of life, and the position: that of a client whose topics are silent is not to fall out of
@@ -163,15 +173,15 @@ func (s *stream) wake(d *delivery) {
 func (s *stream) keepAlive() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.goOn()
-	if !s.full && !s.bare && !s.ended.Load() {
-		s.write(appendPosition([]byte(": keep-alive"), s.since))
+	s.goOn(nil)
+	if !s.full && !s.ended.Load() {
+		s.wrote(s.outlet.life(s.since))
 	}
 }
 
-// close ends the response.
-func (s *stream) close() {
-	_ = s.deferred.Close()
+// close ends the stream.
+func (s *stream) close(why error) {
+	s.outlet.end(why)
 	s.end()
 }
 
@@ -190,10 +200,10 @@ func (s *stream) Left() { s.end() }
 
 // Drained implements app.Watcher.
 func (s *stream) Drained() {
-	s.deferred.Post(func() { // not at once: it may be called in a write
+	s.outlet.Post(func() { // not at once: it may be called in a write
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.full = false
-		s.goOn()
+		s.goOn(nil)
 	})
 }

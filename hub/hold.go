@@ -155,7 +155,7 @@ func (h *Hub) atOnce(hold *Hold) (last uint64, answer *app.Response) {
 // hold holds a request that atOnce has no answer to.
 func (h *Hub) hold(d app.Deferred, hold *Hold, last uint64) {
 	if hold.Stream {
-		h.stream(d, hold)
+		h.stream(&response{d, hold.form(), h.options.Retry, len(hold.Topics) > 1}, hold)
 		return
 	}
 	d.SetDeadline(hold.Timeout, h.inVain(hold, last))

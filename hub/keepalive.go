@@ -23,7 +23,7 @@ type keeper struct {
 }
 
 func (k *keepers) add(h *Hub, s *stream) {
-	executor := s.deferred.Executor()
+	executor := s.outlet.Executor()
 	k.mu.Lock()
 	of := k.of[executor]
 	fresh := of == nil

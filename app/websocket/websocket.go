@@ -77,9 +77,11 @@ type Conn interface {
 	// Close ends the connection behind what was sent before: reason is UTF-8 of up to 123 octets. err is app.ErrGone when that was done, ErrMessage for
 	// a code or reason that cannot be sent.
 	Close(code Code, reason string) error
-	// Watch has w told when the client has caught up (Drained, after unsent was above 64 KiB) and when the connection has
-	// ended (Left). There is one watcher at a time. It is for those who send to connections that are others'.
+	// Watch has w told, until Unwatch, when the client has caught up (Drained, after unsent was above 64 KiB) and, once, when the connection has
+	// ended (Left). It is for those who send to connections that are others'. w is comparable.
 	Watch(w app.Watcher)
+	// Unwatch ends Watch, but for a call that is on its way.
+	Unwatch(w app.Watcher)
 	// Subprotocol is the one that was agreed on, "" for none.
 	Subprotocol() string
 	// Remote is the client's address, the zero AddrPort on a Unix socket.

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -10,22 +11,22 @@ import (
 	"github.com/weirhttp/weir/app/websocket"
 )
 
-// highWater is above how many octets a watcher is told later that the client has caught up: as for Deferred.
+// highWater is above how many octets watchers are told later that the client has caught up: as for Deferred.
 const highWater = 64 << 10
 
 // outbox is what is on its way to the client, and not the connection's yet: frames that do not change, so that many connections
 // share those of a message that was prepared.
 type outbox struct {
-	mu      sync.Mutex // guards what follows
-	frames  [][]byte   // nil: there are none
-	queued  int        // octets in frames
-	unsent  int        // the connection's, when it was looked at last
-	watcher app.Watcher
-	posted  bool // deliver is on its way
-	sealed  bool // the last frame is in, or nobody reads any more
-	closeIn bool // that frame is a close of ours, which has not left
-	slow    bool // the watcher is to be told when the client has caught up
-	gone    bool // the connection has ended
+	mu       sync.Mutex // guards what follows
+	frames   [][]byte   // nil: there are none
+	queued   int        // octets in frames
+	unsent   int        // the connection's, when it was looked at last
+	watchers []app.Watcher
+	posted   bool // deliver is on its way
+	sealed   bool // the last frame is in, or nobody reads any more
+	closeIn  bool // that frame is a close of ours, which has not left
+	slow     bool // the watchers are to be told when the client has caught up
+	gone     bool // the connection has ended
 }
 
 // ---- any goroutine
@@ -80,9 +81,9 @@ func (c *conn) Close(code websocket.Code, reason string) error {
 	return nil
 }
 
-// sendable tells whether a close may have the code (RFC 6455 7.4).
+// sendable tells whether a close may have the code (RFC 6455 7.4). From 1012 to 1014 they were registered later.
 func sendable(code websocket.Code) bool {
-	return ws.CheckCloseFrameData(ws.StatusCode(code), "") == nil && code < 5000
+	return code >= 1012 && code <= 1014 || ws.CheckCloseFrameData(ws.StatusCode(code), "") == nil && code < 5000
 }
 
 // put puts a frame last. mu is held.
@@ -99,9 +100,19 @@ func (c *conn) put(frame []byte) {
 func (c *conn) Watch(w app.Watcher) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.watcher = w
-	if c.gone && w != nil {
+	if c.gone {
 		c.Post(w.Left)
+		return
+	}
+	c.watchers = append(c.watchers, w)
+}
+
+// Unwatch implements websocket.Conn.
+func (c *conn) Unwatch(w app.Watcher) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.watchers, w); i >= 0 {
+		c.watchers = slices.Delete(c.watchers, i, i+1)
 	}
 }
 
@@ -158,12 +169,12 @@ func (c *conn) deliver() {
 	}
 }
 
-// settle tells the watcher if the client has caught up. mu is held.
+// settle tells the watchers if the client has caught up. mu is held.
 func (c *conn) settle() {
 	if c.slow && c.queued+c.unsent <= highWater && !c.gone {
 		c.slow = false
-		if c.watcher != nil {
-			c.Post(c.watcher.Drained)
+		for _, w := range c.watchers {
+			c.Post(w.Drained)
 		}
 	}
 }
@@ -198,9 +209,10 @@ func (c *conn) drop() (frames [][]byte, closes bool) {
 	c.queued, c.sealed, c.closeIn = 0, true, false
 	if c.stage == ended && !c.gone {
 		c.gone = true
-		if c.watcher != nil {
-			c.Post(c.watcher.Left)
+		for _, w := range c.watchers {
+			c.Post(w.Left)
 		}
+		c.watchers = nil
 	}
 	return frames, closes
 }
