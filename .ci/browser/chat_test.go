@@ -26,6 +26,12 @@ func enter(t *testing.T, name, url string) *window {
 	return w
 }
 
+// over waits until the window is connected in this way.
+func (w *window) over(way string) {
+	w.t.Helper()
+	w.wait(`document.querySelector("#state").title === "` + way + `"`)
+}
+
 func (w *window) connected() {
 	w.t.Helper()
 	w.wait(`document.querySelector("#state").textContent === "connected"`)
@@ -50,7 +56,9 @@ func (w *window) sees(messages ...string) {
 
 func TestChat(t *testing.T) {
 	chat := start(t, "chat", "--bind", "127.0.0.1:0")
-	ada, ben := enter(t, "Ada", chat.url), enter(t, "Ben", chat.url)
+	ada, ben := enter(t, "Ada", chat.url), enter(t, "Ben", chat.url+"?polls") // one of each kind
+	ada.over("WebSocket")
+	ben.over("long-polls")
 	ada.wait(`!document.querySelector("#empty").hidden`)
 
 	ada.say("Hello! Is anybody there?")
@@ -64,6 +72,13 @@ func TestChat(t *testing.T) {
 		ada.say(text)
 		said = append(said, "Ada: "+text)
 	}
+	ben.sees(said...)
+	ada.sees(said...)
+
+	// One that is worth to be compressed.
+	long := strings.TrimSpace(strings.Repeat("on and on ", 50))
+	ada.say(long)
+	said = append(said, "Ada: "+long)
 	ben.sees(said...)
 	ada.sees(said...)
 
@@ -98,7 +113,7 @@ func TestChat(t *testing.T) {
 	ada.connected()
 	ada.sees(said...)
 	ada.wait(`document.querySelector("#me").textContent === "Ada"`)
-	ada.wait(`document.querySelectorAll(".mine").length === 4`)
+	ada.wait(`document.querySelectorAll(".mine").length === 5`)
 
 	// A name can be changed.
 	ada.do(chromedp.Click(chromedp.CSS("#rename")), chromedp.WaitVisible(nameField),
@@ -119,12 +134,12 @@ func TestChat(t *testing.T) {
 // TestChatReconnects stops the server and starts it again.
 func TestChatReconnects(t *testing.T) {
 	chat := start(t, "chat", "--bind", "127.0.0.1:0")
-	ada, ben := enter(t, "Ada", chat.url), enter(t, "Ben", chat.url)
+	ada, ben := enter(t, "Ada", chat.url), enter(t, "Ben", chat.url+"?polls")
 	ada.say("before")
 	ada.sees("Ada: before")
 	ben.sees("Ada: before")
 
-	chat.stop() // at once, although polls wait
+	chat.stop() // at once, although a poll and a WebSocket wait
 	for _, w := range []*window{ada, ben} {
 		w.wait(`document.querySelector("#state").textContent === "reconnecting"`)
 	}
@@ -144,9 +159,10 @@ func TestChatReconnects(t *testing.T) {
 	ada.sees("Ada: before", "Ada: kept", "Ben: after")
 	ben.sees("Ada: before", "Ada: kept", "Ben: after")
 	ada.do(chromedp.WaitNotVisible(chromedp.CSS("#problem")))
+	ada.over("WebSocket")
 	ada.screenshot("chat-reconnected.png")
 
 	for _, w := range []*window{ada, ben} {
-		w.noProblems("Failed to load resource") // while there was no server, and 410 afterwards
+		w.noProblems("Failed to load resource", "WebSocket connection") // while there was no server, and 410 afterwards
 	}
 }

@@ -1,8 +1,8 @@
-// chat is a chat in the browser, over long-polls: messages are kept and handed out by a hub.
+// chat is a chat in the browser, over a WebSocket, or long-polls where there is none: messages are kept and handed out by a hub.
 //
 //	go run ./examples/chat
 //
-// and open http://127.0.0.1:8000/ in two windows. http://127.0.0.1:8000/#tea is another room. --bind 0.0.0.0:8000 lets
+// and open http://127.0.0.1:8000/ in two windows. http://127.0.0.1:8000/#tea is another room, http://127.0.0.1:8000/?polls does without WebSocket. --bind 0.0.0.0:8000 lets
 // other machines in. A terminal takes part too:
 //
 //	curl -d '{"name":"curl","text":"hello"}' http://127.0.0.1:8000/publish/lobby
@@ -22,6 +22,7 @@ import (
 	"syscall"
 
 	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/app/websocket"
 	"github.com/weirhttp/weir/hub"
 	"github.com/weirhttp/weir/server"
 )
@@ -32,11 +33,18 @@ var page string
 // chat returns the application. Rooms are topics of the hub.
 func chat(rooms *hub.Hub) app.Application {
 	poll, publish := rooms.Poll("/poll/"), rooms.Publisher("/publish/")
+	socket := rooms.Sockets("/socket/", &websocket.Upgrader{Compress: true}, func(c websocket.Conn, topics []string, _ websocket.Kind, data []byte) {
+		if _, _, err := rooms.Publish(topics[0], data); err != nil {
+			_ = c.Close(websocket.CodeFailed, err.Error())
+		}
+	})
 	return func(environ *app.Environ, start app.StartResponse) app.Body {
 		path := environ.Get("PATH_INFO")
 		switch {
 		case strings.HasPrefix(path, "/poll/"):
 			return poll(environ, start)
+		case strings.HasPrefix(path, "/socket/"):
+			return socket(environ, start)
 		case strings.HasPrefix(path, "/publish/"):
 			return publish(environ, start)
 		case path == "/":
