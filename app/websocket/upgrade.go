@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/weirhttp/weir/app"
@@ -80,7 +81,16 @@ func (u *Upgrader) Upgrade(environ *app.Environ, start app.StartResponse, handle
 	return app.Bytes(r.Content)
 }
 
+// complete is an Upgrader with its defaults.
+type complete struct{ of, with *Upgrader }
+
+// completed is the one that was used last: most programs have one, and connections share what they refer to.
+var completed atomic.Pointer[complete]
+
 func (u *Upgrader) withDefaults() *Upgrader {
+	if last := completed.Load(); last != nil && last.of == u {
+		return last.with
+	}
 	d := *u
 	setDefault(&d.MaxMessage, 1<<20)
 	setDefault(&d.MaxFrame, d.MaxMessage)
@@ -96,6 +106,7 @@ func (u *Upgrader) withDefaults() *Upgrader {
 			*limit = math.MaxInt32
 		}
 	}
+	completed.Store(&complete{u, &d})
 	return &d
 }
 

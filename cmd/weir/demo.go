@@ -41,10 +41,10 @@ var (
 )
 
 // demo is the demo application.
-type demo struct{ poll, events, publish app.Application }
+type demo struct{ poll, events, publish, socket app.Application }
 
 func newDemo(topics *hub.Hub) *demo {
-	return &demo{topics.Poll("/poll/"), topics.Events("/events/"), topics.Publisher("/publish/")}
+	return &demo{topics.Poll("/poll/"), topics.Events("/events/"), topics.Publisher("/publish/"), topics.Sockets("/socket/", nil, nil)}
 }
 
 // answer is an app.Application.
@@ -65,6 +65,8 @@ func (d *demo) answer(environ *app.Environ, start app.StartResponse) app.Body {
 		return onlyGet(stream, environ, start)
 	case "/sleep":
 		return onlyGet(sleep, environ, start)
+	case "/websocket":
+		return webSocket(environ, start)
 	case "/bytes":
 		return onlyGet(octets, environ, start)
 	}
@@ -77,6 +79,8 @@ func (d *demo) answer(environ *app.Environ, start app.StartResponse) app.Body {
 		return d.events(environ, start)
 	case "publish":
 		return d.publish(environ, start)
+	case "socket":
+		return d.socket(environ, start)
 	}
 	return text(environ, start, "404 Not Found", "there is no such page; / lists those that there are\n")
 }

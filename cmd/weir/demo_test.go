@@ -93,7 +93,7 @@ func TestPage(t *testing.T) {
 	if page.StatusCode != 200 || !strings.HasPrefix(strings.ToLower(page.body), "<!doctype html>") {
 		t.Fatalf("%s %.100q", page.Status, page.body)
 	}
-	for _, route := range []string{"/plaintext", "/json", "/echo", "/environ", "/stream", "/sleep", "/bytes", "/poll/", "/events/", "/publish/"} {
+	for _, route := range []string{"/plaintext", "/json", "/echo", "/environ", "/stream", "/sleep", "/bytes", "/poll/", "/events/", "/publish/", "/socket/", "/websocket"} {
 		if !strings.Contains(page.body, route) {
 			t.Errorf("the page does not name %s", route)
 		}

@@ -287,6 +287,23 @@ func TestGoexit(t *testing.T) {
 	}
 }
 
+// TestIdle: sockets that are idle have no goroutines.
+func TestIdle(t *testing.T) {
+	s := serve(t, echo(&websocket.Upgrader{}))
+	c, in := s.open(t, "")
+	before := runtime.NumGoroutine()
+	for range 200 {
+		c, in := s.open(t, "")
+		say(t, c, `c text "hello"`)
+		expect(t, in, `s text "hello"`)
+	}
+	say(t, c, `c text "hello"`)
+	expect(t, in, `s text "hello"`)
+	if n := runtime.NumGoroutine() - before; n > 5 {
+		t.Errorf("200 sockets have %d goroutines", n)
+	}
+}
+
 // TestSend: any goroutine may send, messages of one keep their order, and a client that reads slowly gets them all.
 func TestSend(t *testing.T) {
 	r := newRecorder()
@@ -390,6 +407,65 @@ func TestSlowClient(t *testing.T) {
 		t.Error(err)
 	}
 	expect(t, in, `s text "again"`)
+}
+
+// TestPreparedIsShared: slow clients do not have a copy each of a large message that they share.
+func TestPreparedIsShared(t *testing.T) {
+	const n, size = 40, 8 << 20
+	r := newRecorder()
+	s := serve(t, r.application(websocket.Upgrader{}))
+	var ins []*bufio.Reader
+	var conns []websocket.Conn
+	for range n {
+		_, in := s.open(t, "")
+		ins, conns = append(ins, in), append(conns, r.conn(t))
+	}
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	prepared, err := websocket.Prepare(websocket.Binary, make([]byte, size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range conns {
+		if _, err := c.SendPrepared(prepared); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, in := range ins {
+		if _, err := in.Peek(1); err != nil { // it has been written as far as there is room
+			t.Fatal(err)
+		}
+	}
+	if grown := heap() - before; grown > size+n*(512<<10) {
+		t.Errorf("the heap has grown by %d KiB", grown>>10)
+	}
+	for _, in := range ins {
+		if f, err := ws.ReadFrame(in); err != nil || len(f.Payload) != size {
+			t.Fatal(f.Header, err)
+		}
+	}
+}
+
+// TestAccessLog: an upgrade has its line, when it is answered.
+func TestAccessLog(t *testing.T) {
+	var log strings.Builder
+	s := serve(t, echo(&websocket.Upgrader{}), func(c *server.Config) { c.AccessLog = &log })
+	c, in := s.open(t, "")
+	say(t, c, "c close 1000")
+	expect(t, in, "s close 1000")
+	_ = c.Close()
+	s.cancel()
+	if err := s.wait(); err != nil {
+		t.Error(err)
+	}
+	if lines := strings.Count(log.String(), "\n"); lines != 1 || !strings.Contains(log.String(), `"GET /echo HTTP/1.1" 101 `) {
+		t.Errorf("%d lines: %s", lines, log.String())
+	}
 }
 
 // TestStalled: a client that takes nothing is cut off, one that sends without reading is not read.

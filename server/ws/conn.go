@@ -210,7 +210,7 @@ func (c *conn) Timeout() {
 		c.rest()
 	case c.partial != nil:
 		c.fail(websocket.CodePolicy, "the message took too long")
-	case c.Received() != c.seen:
+	case c.Received() != c.seen || !c.Room(): // without room it is the output's progress that counts
 		c.rest()
 	case !c.pinged:
 		c.pinged = true

@@ -108,6 +108,7 @@ func TestHub(t *testing.T) {
 		t.Errorf("%q %v", f.Payload, err)
 	}
 	expect(t, in, "s close 4410")
+	say(t, c, "c close 4410")
 
 	// What is wrong before the handshake is answered as ever.
 	for path, want := range map[string]int{"/socket/": 400, "/elsewhere": 404, "/socket/tea?since=x": 400} {

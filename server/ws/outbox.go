@@ -11,6 +11,11 @@ import (
 	"github.com/weirhttp/weir/app/websocket"
 )
 
+// pieceSize bounds what is written of a frame at once, in octets, because a connection copies what the client does not take: many slow ones are
+// not to have a copy each of a message that they share. A piece is behind another one while there is room: whoever finds room finds no frame half
+// written.
+const pieceSize = 64 << 10
+
 // highWater is above how many octets watchers are told later that the client has caught up: as for Deferred.
 const highWater = 64 << 10
 
@@ -22,11 +27,11 @@ type outbox struct {
 	queued   int        // octets in frames
 	unsent   int        // the connection's, when it was looked at last
 	watchers []app.Watcher
-	posted   bool // deliver is on its way
-	sealed   bool // the last frame is in, or nobody reads any more
-	closeIn  bool // that frame is a close of ours, which has not left
-	slow     bool // the watchers are to be told when the client has caught up
-	gone     bool // the connection has ended
+	posted   bool   // deliver is on its way
+	sealed   bool   // the last frame is in, or nobody reads any more
+	farewell []byte // what the close says that is the last frame, and has not left; nil: it is none
+	slow     bool   // the watchers are to be told when the client has caught up
+	gone     bool   // the connection has ended
 }
 
 // ---- any goroutine
@@ -76,8 +81,9 @@ func (c *conn) Close(code websocket.Code, reason string) error {
 	if c.sealed {
 		return app.ErrGone
 	}
-	c.put(websocket.Control(ws.OpClose, closeData(code, reason)))
-	c.sealed, c.closeIn = true, true
+	c.farewell = closeData(code, reason)
+	c.put(websocket.Control(ws.OpClose, c.farewell))
+	c.sealed = true
 	return nil
 }
 
@@ -145,13 +151,14 @@ func (c *conn) deliver() {
 	c.frames, c.posted = nil, false
 	c.mu.Unlock()
 	wrote, n := 0, 0
-	for _, f := range frames {
-		if !c.Room() || !c.IsOpen() {
-			break
+	for n < len(frames) && c.Room() && c.IsOpen() {
+		f := frames[n]
+		piece := f[:min(len(f), pieceSize)]
+		c.Write(piece)
+		wrote += len(piece)
+		if frames[n] = f[len(piece):]; len(f) == len(piece) {
+			n++
 		}
-		c.Write(f)
-		wrote += len(f)
-		n++
 	}
 	if wrote > highWater/4 {
 		c.Flush() // so that Unsent knows
@@ -164,8 +171,8 @@ func (c *conn) deliver() {
 	}
 	c.unsent = c.Unsent()
 	c.settle()
-	if c.closeIn && c.queued == 0 && c.stage == open {
-		c.awaitClose(frames[len(frames)-1])
+	if c.farewell != nil && c.queued == 0 && c.stage == open {
+		c.awaitClose()
 	}
 }
 
@@ -180,9 +187,9 @@ func (c *conn) settle() {
 }
 
 // awaitClose waits for the client's answer to the close that was written.
-func (c *conn) awaitClose(frame []byte) {
+func (c *conn) awaitClose() {
 	c.stage = closing
-	code, reason := ws.ParseCloseFrameData(frame[2:])
+	code, reason := ws.ParseCloseFrameData(c.farewell)
 	c.code, c.reason = websocket.Code(code), reason
 	if p := c.partial; p != nil {
 		c.partial, c.discard = nil, p.left
@@ -204,9 +211,9 @@ func (c *conn) Drained() { c.deliver() }
 func (c *conn) drop() (frames [][]byte, closes bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	frames, closes = c.frames, c.closeIn
+	frames, closes = c.frames, c.farewell != nil
 	c.frames = nil
-	c.queued, c.sealed, c.closeIn = 0, true, false
+	c.queued, c.sealed, c.farewell = 0, true, nil
 	if c.stage == ended && !c.gone {
 		c.gone = true
 		for _, w := range c.watchers {
