@@ -1,6 +1,6 @@
 // Package hub holds requests that wait for messages, and answers them when there are some: long-poll (Hub.Poll) and
 // event streams (Hub.Events) over topics that anybody publishes to (Hub.Publish). Both are front ends of Hub.Hold, which
-// holds any request whose answer was deferred.
+// holds any request whose answer was deferred. WebSockets get the messages of topics as streams do (Hub.Sockets).
 //
 // # The mechanism
 //

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gobwas/ws"
@@ -23,14 +24,18 @@ type heard struct {
 	end      string // what Close was told
 }
 
-// hear feeds a fresh connection with pieces, of which nothing is left to read then.
-func hear(t *testing.T, deflate bool, pieces ...[]byte) (h heard) {
+// still is a loop that does not run: who feeds its connections drives it.
+var still = sync.OnceValue(func() *loop.Loop {
 	reactor, err := loop.New(loop.Options{Loops: 1})
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	defer reactor.Stop()
-	l := reactor.Loops()[0]
+	return reactor.Loops()[0]
+})
+
+// hear feeds a fresh connection with pieces, of which nothing is left to read then.
+func hear(t *testing.T, deflate bool, pieces ...[]byte) (h heard) {
+	l := still()
 	host := exchange.NewHost(&exchange.Config{Log: slog.New(slog.DiscardHandler), MaxBlocking: 10}, l)
 	u := &websocket.Upgrader{MaxMessage: 2000, MaxFrame: 1500, MaxFragments: 5, MaxUnsent: 1 << 20}
 	c := &starter{accepted: &websocket.Accepted{Upgrader: u, Deflate: deflate, Handler: websocket.Funcs{
@@ -49,6 +54,8 @@ func hear(t *testing.T, deflate bool, pieces ...[]byte) (h heard) {
 		l.RunPosted()
 	}
 	m.EOF()
+	l.RunPosted()
+	m.Reset()
 	l.RunPosted()
 	return h
 }
