@@ -9,7 +9,7 @@
 # make browser   a headless Chromium clicks through examples/chat, examples/flask_chat, the demo and Django's admin (SCREENSHOTS=DIR keeps pictures)
 # make h2spec   h2spec, the conformance test of HTTP/2, against weir and against golang.org/x/net/http2 alone
 # make cross   compile for the other systems
-# make bench   compare with peers (wrk is used where it is installed): BENCH=quick under 2 minutes, BENCH=full everything
+# make bench   compare with peers (wrk is used where it is installed): BENCH=quick under 2 minutes, BENCH=python Python's applications, BENCH=full everything
 # make bench-deps   install what bench misses, with apt-get
 # make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
 # make bench-longpoll   what clients cost that wait (PEERS=1: other servers too; FULL=1: 1,000,000 sockets)
@@ -50,6 +50,7 @@ test:
 test-go:
 	.ci/static
 	cd bench && $(GO) test ./...
+	cd bench && $(GO) test -skip '^TestPython' ./...
 	$(GO) test -count=1 -skip '^TestRun' $$($(GO) list ./... | grep -v /python)
 
 race:
@@ -107,6 +108,7 @@ bench-handover: build
 	cd bench && $(GO) build -o bin/weir-handover ./handover && bin/weir-handover --weir ../bin/weir $(HANDOVERFLAGS)
 
 bench-python: build
+	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench run -preset python -weir ../bin/weir $(BENCHFLAGS)
 	cd bench && $(GO) build -o bin/weir-python ./python && bin/weir-python --weir ../bin/weir $(PYTHONFLAGS)
 
 bench: build

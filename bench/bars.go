@@ -40,6 +40,13 @@ var bars = []bar{
 	{[]string{"rate-common"}, "fasthttp", ownFigure, 1.00, true, subject},
 	{[]string{"idle-19k"}, "gnet", ownFigure, 0.65, true, subject},
 	{[]string{"pipelined"}, "fasthttp", throughput, 1.70, false, "gnet"},
+	{[]string{"python-raw", "python-raw-256"}, "gunicorn sync", throughput, 6, false, pythonSubject},
+	{[]string{"python-raw", "python-raw-256"}, "gunicorn gthread", throughput, 9, false, pythonSubject},
+	{[]string{"python-raw", "python-raw-256"}, "uwsgi http router", throughput, 4, false, pythonSubject},
+	{[]string{"python-raw", "python-raw-256"}, "uwsgi http-socket", throughput, 2.5, false, pythonSubject},
+	{[]string{"python-flask", "python-flask-256"}, "gunicorn sync", throughput, 2.6, false, pythonSubject},
+	{[]string{"python-flask", "python-flask-256"}, "uwsgi http-socket", throughput, 1.4, false, pythonSubject},
+	{[]string{"python-flask", "python-flask-256"}, "nginx + uwsgi", throughput, 1.5, false, pythonSubject},
 }
 
 // A barResult is a bar held against one case of a report.
@@ -78,7 +85,7 @@ func (b bar) hold(c benchCase, rows []summary) barResult {
 	result := barResult{bar: b, benchCase: c}
 	peer, peerKnown := best(rows, b.peer)
 	judged, known := find(rows, b.of)
-	if b.of != subject {
+	if b.of != c.subject() {
 		judged, known = best(rows, b.of)
 	}
 	if !peerKnown || !known {
@@ -110,20 +117,20 @@ func held(r *results) (all []barResult) {
 func losses(r *results) (lines []string) {
 	for _, c := range r.Cases {
 		rows := summaries(r, c)
-		own, ok := find(rows, subject)
+		own, ok := find(rows, c.subject())
 		if !ok {
 			continue
 		}
 		for _, s := range rows {
 			of, ok := ratio(s, own)
-			if !ok || of.Middle >= 0.95 || verdict(of, min(s.good, own.good), c) != figures[c.Kind].less {
+			if !ok || s.server.Family == own.server.Family || of.Middle >= 0.95 || verdict(of, min(s.good, own.good), c) != figures[c.Kind].less {
 				continue
 			}
-			line := fmt.Sprintf("%s: %s has %.2f x weir's %s", c.Name, s.server.Name, of.Middle, figures[c.Kind].name)
+			line := fmt.Sprintf("%s: %s has %.2f x %s's %s", c.Name, s.server.Name, of.Middle, c.subject(), figures[c.Kind].name)
 			switch {
 			case s.server.Family == "floor" || s.server.Family == "gnet":
 				line += "; it parses nothing"
-			case s.server.Kind != own.server.Kind:
+			case c.App == "" && s.server.Kind != own.server.Kind:
 				line += "; it is of another kind, " + s.server.Kind
 			}
 			lines = append(lines, line)

@@ -17,6 +17,7 @@ type benchCase struct {
 	Name  string `json:"name"`
 	Title string `json:"title"`
 	Kind  string `json:"kind"`
+	App   string `json:"app,omitempty"` // the application of Python's that the servers of the case run; "" for those that have routes of their own
 
 	route       string
 	size        int // octets of the content that is sent
@@ -29,10 +30,25 @@ type benchCase struct {
 	slow        int     // clients beside it that send an octet a second
 }
 
+// subject is the server that the others are compared with.
+func (c benchCase) subject() string {
+	if c.App != "" {
+		return pythonSubject
+	}
+	return subject
+}
+
+// with is the case as the server has it: one that closes every connection has a connection for each request.
+func (c benchCase) with(s server) benchCase {
+	c.closing = c.closing || s.Closes
+	return c
+}
+
 const (
 	pipelineDepth = 16
 	commonRate    = 10_000 // which every server here keeps up with
 	mixedRate     = 5_000
+	pythonRate    = 500 // of which one in a hundred keeps half a worker busy
 )
 
 // allCases in the order of a report.
@@ -53,6 +69,14 @@ var allCases = []benchCase{
 	{Name: "slow", Title: "plaintext at 5,000 requests/s beside 200 clients that send an octet a second", Kind: fixedRate, route: "plaintext", connections: 64, rate: mixedRate, slow: 200},
 	{Name: "idle-10k", Title: "10,000 idle keep-alive connections which have each made a request", Kind: idleMemory, route: "plaintext", connections: 10_000},
 	{Name: "idle-19k", Title: "19,000 idle keep-alive connections which have each made a request", Kind: idleMemory, route: "plaintext", connections: 19_000},
+	{Name: "python-raw", Title: "Python: raw WSGI hello, 64 connections", Kind: closedLoop, App: "raw", route: "hello", connections: 64},
+	{Name: "python-raw-256", Title: "Python: raw WSGI hello, 256 connections", Kind: closedLoop, App: "raw", route: "hello", connections: 256},
+	{Name: "python-flask", Title: "Python: Flask hello, 64 connections", Kind: closedLoop, App: "hello_flask", route: "hello", connections: 64},
+	{Name: "python-flask-256", Title: "Python: Flask hello, 256 connections", Kind: closedLoop, App: "hello_flask", route: "hello", connections: 256},
+	{Name: "python-django", Title: "Python: Django hello, 64 connections", Kind: closedLoop, App: "hello_django", route: "hello", connections: 64},
+	{Name: "python-bottle", Title: "Python: Bottle hello, 64 connections", Kind: closedLoop, App: "hello_bottle", route: "hello", connections: 64},
+	{Name: "python-blocking", Title: "Python: raw WSGI hello at 500 requests/s, of which 1 % call a view that blocks for 100 ms and are not counted", Kind: fixedRate, App: "sleeper", route: "hello", connections: 64, rate: pythonRate, every: 100},
+	{Name: "python-idle", Title: "Python: 2,000 idle keep-alive connections which have each made a request", Kind: idleMemory, App: "raw", route: "hello", connections: 2_000},
 }
 
 // routes are those that a server must offer to be in the case.

@@ -131,7 +131,7 @@ func (m *measurer) comparePair(ctx context.Context, c benchCase, round int) {
 	defer func() {
 		for _, p := range running {
 			if p != nil {
-				p.stop()
+				p.Stop()
 			}
 		}
 	}()

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/weirhttp/weir/bench/internal/registry"
 )
 
 func TestCompareOptions(t *testing.T) {
@@ -21,8 +19,7 @@ func TestCompareOptions(t *testing.T) {
 	if pair[0].Name != "A" || pair[1].Name != "B" || !strings.HasSuffix(pair[1].binary, "/cases.go") {
 		t.Errorf("got %+v", pair)
 	}
-	want := []string{pair[0].binary, "demo", "--bind", "127.0.0.1:8000", "--loops", "1"}
-	if got := pair[0].command(opts.cases[0], registry.Values{Port: 8000}); !slices.Equal(got, want) {
+	if got, want := pair[0].shown(false), "weir demo --bind 127.0.0.1:{port} --loops 1"; got != want {
 		t.Errorf("A is run as %q", got)
 	}
 }

@@ -39,7 +39,7 @@ func rightHandler(w http.ResponseWriter, r *http.Request) {
 }
 
 var rightServer = server{entry: registry.Entry{Routes: map[string]string{
-	"plaintext": "/plaintext", "json": "/json", "echo": "/echo", "bytes": "/bytes", "sleep": "/sleep",
+	"plaintext": "/plaintext", "json": "/json", "echo": "/echo", "bytes": "/bytes", "sleep": "/sleep", "hello": "/plaintext",
 }}}
 
 // TestVerify: every case against a server that is right, and each route against one that is wrong in something.

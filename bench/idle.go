@@ -22,7 +22,7 @@ const (
 // idleGrowth is the server's resident memory before and with count idle
 // connections.
 func idleGrowth(ctx context.Context, p *process, target string, count int) (before, after int64, err error) {
-	warm, err := openIdle(p.addr, target, idleWarmUp)
+	warm, err := openIdle(p.Addr, target, idleWarmUp)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -30,11 +30,11 @@ func idleGrowth(ctx context.Context, p *process, target string, count int) (befo
 	if err := pause(ctx, settle); err != nil {
 		return 0, 0, err
 	}
-	if before, err = p.resident(); err != nil {
+	if before, err = p.Resident(); err != nil {
 		return 0, 0, err
 	}
 
-	h, err := startHolder(ctx, p.addr, target, count)
+	h, err := startHolder(ctx, p.Addr, target, count)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -45,7 +45,7 @@ func idleGrowth(ctx context.Context, p *process, target string, count int) (befo
 	if err := pause(ctx, settle); err != nil {
 		return 0, 0, err
 	}
-	if after, err = p.resident(); err != nil {
+	if after, err = p.Resident(); err != nil {
 		return 0, 0, err
 	}
 	// A server that has closed some holds less than it should.

@@ -54,18 +54,22 @@ func list(w io.Writer, entries []registry.Entry) {
 		switch {
 		case e.Installed() != nil:
 			state = e.Installed().Error()
-		case e.Find.Program == "":
+		case e.Find.Build != "" || e.Find.Compile != "":
 			state = "is built"
 		}
 		var cases []string
+		mine := 0 // cases of servers of its kind
 		for _, c := range allCases {
+			if (c.App != "") == (e.Kind == "python") {
+				mine++
+			}
 			if serverOf(registry.Prepared{Entry: e}).offers(c) {
 				cases = append(cases, c.Name)
 			}
 		}
 		all := strings.Join(cases, " ")
-		if len(cases) == len(allCases) {
-			all = "all"
+		if len(cases) == mine {
+			all = "all of its kind"
 		}
 		lines = append(lines, []string{e.Name, e.Kind, state, e.About, all})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -37,15 +38,19 @@ func markdown(w io.Writer, r *results) {
 
 // method is what must be known to read the tables.
 func method(r *results) string {
+	counted := ""
+	if r.CPUBy != "" {
+		counted = " CPU time is from " + r.CPUBy + "."
+	}
 	return fmt.Sprintf("%s. Servers took turns: %d rounds in each case, of %s each; closed loops by %s. Medians, with 95 %% intervals in brackets. "+
-		"\"x weir\" is the median over the rounds of the server's %s, %s or %s to weir's; \"beside weir\" says what its interval shows.",
+		"\"x weir\" is the median over the rounds of the server's %s, %s or %s to weir's; \"beside weir\" says what its interval shows.%s",
 		r.Begun.Format("2006-01-02 15:04 UTC"), r.Rounds, r.Duration, r.Generator,
-		figures[closedLoop].name, figures[fixedRate].name, figures[idleMemory].name)
+		figures[closedLoop].name, figures[fixedRate].name, figures[idleMemory].name, counted)
 }
 
 // caseTable has a row for each server that offers the case. What the row shows comes first: on a phone the rest is scrolled to.
 func caseTable(c benchCase, rows []summary) (heads []string, lines [][]string) {
-	heads = []string{"server", "beside weir", "x weir"}
+	heads = []string{"server", "beside " + c.subject(), "x " + c.subject()}
 	switch c.Kind {
 	case closedLoop:
 		heads = append(heads, "requests/s", "p50", "p99", "CPU us a request", "x floor")
@@ -55,11 +60,11 @@ func caseTable(c benchCase, rows []summary) (heads []string, lines [][]string) {
 		heads = append(heads, "RSS growth, bytes a connection")
 	}
 	heads = append(heads, "good runs")
-	own, _ := find(rows, subject)
+	own, _ := find(rows, c.subject())
 	floor, _ := find(rows, "floor")
 	for _, s := range rows {
 		shown, toWeir, toFloor := "-", "-", "-"
-		if of, ok := ratio(s, own); ok && s.server.Name != subject {
+		if of, ok := ratio(s, own); ok && s.server.Name != c.subject() {
 			shown, toWeir = verdict(of, min(s.good, own.good), c), bracketed("%.2f", of)
 		}
 		if of, ok := ratio(s, floor); ok {
@@ -75,6 +80,12 @@ func caseTable(c benchCase, rows []summary) (heads []string, lines [][]string) {
 			line = append(line, bracketed("%.0f", s.figure))
 		}
 		lines = append(lines, append(line, runCount(s)))
+	}
+	if i := slices.Index(heads, "x floor"); i >= 0 && c.App != "" { // the floor runs no applications
+		heads = slices.Delete(heads, i, i+1)
+		for n := range lines {
+			lines[n] = slices.Delete(lines[n], i, i+1)
+		}
 	}
 	return heads, lines
 }
@@ -112,6 +123,11 @@ func bullets(w io.Writer, title string, lines []string) {
 func leftOut(r *results) (lines []string) {
 	for _, m := range r.Missing {
 		lines = append(lines, m.Name+": "+m.Why)
+	}
+	for _, s := range r.Servers {
+		if s.Closes && slices.ContainsFunc(r.Cases, func(c benchCase) bool { return c.Kind == idleMemory && c.App != "" }) {
+			lines = append(lines, s.Name+": no idle connections, it closes each one behind its answer")
+		}
 	}
 	return lines
 }

@@ -44,14 +44,14 @@ func (m *measurer) measureLoad(ctx context.Context, c benchCase) {
 	var running []*process
 	defer func() {
 		for _, p := range running {
-			p.stop()
+			p.Stop()
 		}
 	}()
 	for _, s := range m.offering(c) {
 		p, err := m.prepare(ctx, s, c)
 		if ctx.Err() != nil {
 			if p != nil {
-				p.stop()
+				p.Stop()
 			}
 			return
 		}
@@ -78,24 +78,25 @@ func (m *measurer) measureLoad(ctx context.Context, c benchCase) {
 // client of our own whatever makes the load later: that one checks every
 // octet and sees an answer that never comes, which wrk does not.
 func (m *measurer) prepare(ctx context.Context, s server, c benchCase) (*process, error) {
+	c = c.with(s)
 	p, err := start(ctx, s, c)
 	if err != nil {
 		return nil, err
 	}
 	if err := m.checkAndWarm(ctx, p, c); err != nil {
-		p.stop()
+		p.Stop()
 		return nil, err
 	}
 	return p, nil
 }
 
 func (m *measurer) checkAndWarm(ctx context.Context, p *process, c benchCase) error {
-	if err := verify(p.server, p.addr, c); err != nil {
+	if err := verify(p.server, p.Addr, c); err != nil {
 		return fmt.Errorf("verifying: %w", err)
 	}
-	args := loadArgs(c, p.server.entry.Routes[c.route], p.addr, warmUp)
+	args := loadArgs(c, p.server.entry.Routes[c.route], p.Addr, warmUp)
 	if c.share > 0 { // the warming up tells what the share is of, once for all such cases
-		args = rateArgs(c, p.server.entry.Routes, p.addr, 0, max(warmUp, m.opts.duration))
+		args = rateArgs(c, p.server.entry.Routes, p.Addr, 0, max(warmUp, m.opts.duration))
 	}
 	result, err := runSelf(ctx, args)
 	if err != nil {
@@ -107,32 +108,33 @@ func (m *measurer) checkAndWarm(ctx context.Context, p *process, c benchCase) er
 	if c.share > 0 && m.capacity[p.server.Name] == 0 {
 		m.capacity[p.server.Name] = result.PerSecond
 	}
-	return p.alive()
+	return p.Alive()
 }
 
 func (m *measurer) loadOnce(ctx context.Context, p *process, c benchCase) (record runRecord) {
+	c = c.with(p.server)
 	fail := func(err error) runRecord {
 		record.FailedWith = err.Error()
 		return record
 	}
-	if err := p.alive(); err != nil {
+	if err := p.Alive(); err != nil {
 		return fail(err)
 	}
 	probing, stop := context.WithCancel(ctx)
 	defer stop()
 	probed := make(chan error, 1)
 	go func() {
-		probed <- probe(probing, p.addr, exchangeOf(c.route, p.server.entry.Routes[c.route], c.size), c.closing)
+		probed <- probe(probing, p.Addr, exchangeOf(c.route, p.server.entry.Routes[c.route], c.size), c.closing)
 	}()
 
-	before, err := p.cpu()
+	before, err := p.CPU()
 	if err != nil {
 		return fail(err)
 	}
 	record.Load, err = m.load(ctx, p, c)
-	after, cpuErr := p.cpu()
+	after, cpuErr := p.CPU()
 	stop()
-	if aliveErr := p.alive(); aliveErr != nil {
+	if aliveErr := p.Alive(); aliveErr != nil {
 		err = aliveErr // the cause of whatever the load generator says
 	}
 	if err := errors.Join(err, cpuErr, <-probed); err != nil {
@@ -155,8 +157,8 @@ func (m *measurer) load(ctx context.Context, p *process, c benchCase) (*loadResu
 			capacity = m.capacity[p.server.Name]
 			rate = c.share * capacity
 		}
-		args := rateArgs(c, routes, p.addr, rate, length)
-		m.results.command(c, p.addr, "weir-bench", rateArgs(c, routes, p.addr, c.rate, length))
+		args := rateArgs(c, routes, p.Addr, rate, length)
+		m.results.command(c, p.Addr, "weir-bench", rateArgs(c, routes, p.Addr, c.rate, length))
 		result, err := runSelf(ctx, args)
 		if err == nil && result.Rate != nil {
 			result.Rate.Capacity = capacity
@@ -164,12 +166,12 @@ func (m *measurer) load(ctx context.Context, p *process, c benchCase) (*loadResu
 		return result, err
 	}
 	if m.opts.wrk != "" {
-		args := wrkArgs(c, routes[c.route], p.addr, m.opts.dir, length)
-		m.results.command(c, p.addr, "wrk", args)
+		args := wrkArgs(c, routes[c.route], p.Addr, m.opts.dir, length)
+		m.results.command(c, p.Addr, "wrk", args)
 		return runWrk(ctx, m.opts.wrk, args)
 	}
-	args := loadArgs(c, routes[c.route], p.addr, length)
-	m.results.command(c, p.addr, "weir-bench", args)
+	args := loadArgs(c, routes[c.route], p.Addr, length)
+	m.results.command(c, p.Addr, "weir-bench", args)
 	return runSelf(ctx, args)
 }
 
@@ -195,8 +197,8 @@ func (m *measurer) idleOnce(ctx context.Context, s server, c benchCase) (record 
 	record.Connections = min(c.connections, proc.DescriptorLimit()-200)
 	p, err := start(ctx, s, c)
 	if err == nil {
-		defer p.stop()
-		if err = verify(s, p.addr, c); err == nil {
+		defer p.Stop()
+		if err = verify(s, p.Addr, c); err == nil {
 			record.RSSBefore, record.RSSAfter, err = idleGrowth(ctx, p, s.entry.Routes[c.route], record.Connections)
 		}
 	}

@@ -52,7 +52,7 @@ func parseOptions(args []string) (*options, error) {
 	opts := &options{}
 	fs := newFlags("run", runUsage)
 	var name, load, own, cases, servers string
-	fs.StringVar(&name, "preset", "core", "how much: quick, core or full")
+	fs.StringVar(&name, "preset", "core", "how much: quick, core, python or full")
 	fs.DurationVar(&opts.duration, "duration", 0, "length of a run, whole seconds (default: that of the preset)")
 	fs.IntVar(&opts.rounds, "rounds", 0, "runs of each server in each case (default: that of the preset)")
 	fs.StringVar(&cases, "cases", "", lists("cases", caseNames()))
@@ -97,6 +97,12 @@ func parseOptions(args []string) (*options, error) {
 	}
 	if opts.entries, err = chooseEntries(opts.dir, own, servers, p.servers); err != nil {
 		return nil, err
+	}
+	if servers == "" { // what has nothing to do need not be built
+		opts.entries = slices.DeleteFunc(opts.entries, func(e registry.Entry) bool {
+			s := serverOf(registry.Prepared{Entry: e})
+			return !slices.ContainsFunc(opts.cases, s.offers)
+		})
 	}
 	if opts.into != "" {
 		if _, err := marks.Read(opts.into); err != nil {

@@ -104,8 +104,18 @@ func barPlot(title, unit string, rows []summary, of func(summary) bootstrap.Inte
 
 // series is the class of a server, the same in all charts.
 func (r *results) series(name string) string {
-	i := slices.IndexFunc(r.Servers, func(s server) bool { return s.Name == name })
-	return fmt.Sprintf("series-%d", i%palette)
+	at := slices.IndexFunc(r.Servers, func(s server) bool { return s.Name == name })
+	i := 0
+	for _, s := range r.Servers[:max(at, 0)] {
+		if (s.Kind == "python") == (r.Servers[at].Kind == "python") { // the two are in different charts
+			i++
+		}
+	}
+	class := fmt.Sprintf("series-%d", i%palette)
+	if i >= palette {
+		class += " again"
+	}
+	return class
 }
 
 // latencies are the curves of a case: all good runs of a server together.
@@ -153,12 +163,16 @@ func curve(h *hdrhistogram.Histogram) (points []plot.Point) {
 
 // memory is the chart of all idle cases: what the servers held without connections, and with each number of them.
 func memory(r *results) (section, bool) {
+	python := map[string]bool{} // cases of other servers, with one number of connections
+	for _, c := range r.Cases {
+		python[c.Name] = c.App != ""
+	}
 	s := section{ID: "memory", Title: "Resident memory with idle connections"}
 	var all []plot.Series
 	for _, server := range r.Servers {
 		at := map[int][]float64{}
 		for _, run := range r.Runs {
-			if run.Server == server.Name && run.Connections > 0 && run.FailedWith == "" {
+			if run.Server == server.Name && !python[run.Case] && run.Connections > 0 && run.FailedWith == "" {
 				at[0] = append(at[0], float64(run.RSSBefore))
 				at[run.Connections] = append(at[run.Connections], float64(run.RSSAfter))
 			}

@@ -31,13 +31,20 @@ var presets = []preset{
 		rounds:   5,
 		duration: time.Second,
 	},
+	{
+		name: "python", about: "Python's applications: weir run beside other servers of them, about 20 minutes",
+		cases: []string{"python-raw", "python-raw-256", "python-flask", "python-flask-256", "python-django", "python-bottle",
+			"python-blocking", "python-idle"},
+		rounds:   5,
+		duration: 2 * time.Second,
+	},
 	{name: "full", about: "every case and server, without a limit", rounds: 9, duration: 4 * time.Second},
 }
 
 func presetOf(name string) (preset, error) {
 	i := slices.IndexFunc(presets, func(p preset) bool { return p.name == name })
 	if i < 0 {
-		return preset{}, fmt.Errorf("-preset %q: want quick, core or full", name)
+		return preset{}, fmt.Errorf("-preset %q: want quick, core, python or full", name)
 	}
 	return presets[i], nil
 }

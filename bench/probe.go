@@ -59,6 +59,7 @@ func ask(addr string, x exchange, closing bool) error {
 		return fmt.Errorf("answered with Content-Length %d and %d octets", response.ContentLength, len(content))
 	case !strings.HasPrefix(response.Header.Get("Content-Type"), x.kind):
 		return fmt.Errorf("answered with Content-Type %q", response.Header.Get("Content-Type"))
+	case x.bare:
 	case response.Header.Get("Server") == "":
 		return errors.New("answered without Server")
 	case dateErr != nil:

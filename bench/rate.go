@@ -42,7 +42,7 @@ func rateArgs(c benchCase, routes map[string]string, addr string, rate float64, 
 	return []string{
 		rateCommand, "-addr", addr, "-connections", strconv.Itoa(c.connections),
 		"-route", c.route, "-target", routes[c.route], "-sleep", routes["sleep"],
-		"-every", strconv.Itoa(c.every), "-slow", strconv.Itoa(c.slow),
+		"-close=" + strconv.FormatBool(c.closing), "-every", strconv.Itoa(c.every), "-slow", strconv.Itoa(c.slow),
 		"-rate", strconv.FormatFloat(rate, 'f', 0, 64), "-duration", length.String(),
 	}
 }
@@ -59,6 +59,7 @@ func rateMain(args []string) int {
 	fs.IntVar(&o.Connections, "connections", 64, "open at a time")
 	fs.Float64Var(&o.Rate, "rate", 0, "requests a second")
 	fs.DurationVar(&o.Length, "duration", time.Second, "how long")
+	fs.BoolVar(&o.Closing, "close", false, "a connection for each request")
 	fs.IntVar(&o.Every, "every", 0, "each such request blocks")
 	fs.StringVar(&sleep, "sleep", "", "target of those")
 	fs.IntVar(&slow, "slow", 0, "clients beside it that send an octet a second")
@@ -67,7 +68,7 @@ func rateMain(args []string) int {
 		return exitUsage
 	}
 	asked := func(x exchange) openloop.Request {
-		return openloop.Request{Bytes: x.bytes(o.Addr, false), Check: x.answered}
+		return openloop.Request{Bytes: x.bytes(o.Addr, o.Closing), Check: x.answered}
 	}
 	o.Grace, o.Request, o.Other = grace, asked(want()), asked(exchangeOf("sleep", sleep, 0))
 

@@ -22,6 +22,7 @@ type results struct {
 	Begun     time.Time       `json:"begun"`
 	Machine   machine.Machine `json:"machine"`
 	Generator string          `json:"generator"` // of closed loops
+	CPUBy     string          `json:"cpu_by,omitempty"`
 	Rounds    int             `json:"rounds"`
 	Duration  string          `json:"duration"` // of a run
 	Cases     []benchCase     `json:"cases"`

@@ -39,6 +39,7 @@ func runCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	r.CPUBy = countedBy()
 	m := &measurer{opts: opts, servers: servers, results: r, capacity: map[string]float64{}}
 	bar := progress.New(os.Stderr, m.estimate())
 	bar.Line(fmt.Sprintf("%d cases, %d servers, load by %s: about %v; results in %s",

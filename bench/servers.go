@@ -13,8 +13,11 @@ import (
 	"github.com/weirhttp/weir/bench/servers"
 )
 
-// subject is the server that the others are compared with.
-const subject = "weir"
+// The servers that the others are compared with: of Go's and C's own answers, and of Python's applications.
+const (
+	subject       = "weir"
+	pythonSubject = "weir run"
+)
 
 // A server is a row of the report: an entry of the registry, with its program.
 type server struct {
@@ -26,21 +29,17 @@ type server struct {
 	Args    []string `json:"args,omitempty"` // behind those of the entry
 	Command []string `json:"command"`        // with its placeholders
 	Closing []string `json:"closing,omitempty"`
+	Closes  bool     `json:"closes,omitempty"` // every connection behind its first answer
 
 	entry  registry.Entry
 	binary string
+	apps   string // the folder of Python's applications
 }
 
 // A missing server is left out of a run, which says so.
 type missing struct {
 	Name string `json:"name"`
 	Why  string `json:"why"`
-}
-
-// command is what is run for a case.
-func (s server) command(c benchCase, v registry.Values) []string {
-	v.Binary = s.binary
-	return slices.Concat(s.entry.Command(v, c.closing), s.Args)
 }
 
 // shown is the command for people, with its placeholders.
@@ -55,6 +54,9 @@ func (s server) shown(closing bool) string {
 
 // offers tells whether the server has what the case asks for.
 func (s server) offers(c benchCase) bool {
+	if s.Closes && (c.depth > 1 || c.Kind == idleMemory) {
+		return false
+	}
 	for _, route := range c.routes() {
 		if _, ok := s.entry.Routes[route]; !ok {
 			return false
@@ -84,7 +86,10 @@ func loadEntries(module, own string) ([]registry.Entry, error) {
 }
 
 // order is that of reports: weir, what has no equal work to do, and then the servers.
-var order = []string{subject, "floor", "gnet", "gnet reuseport", "nginx", "fasthttp", "hertz", "nethttp"}
+var order = []string{subject, "floor", "gnet", "gnet reuseport", "nginx", "fasthttp", "hertz", "nethttp",
+	pythonSubject, "weir run threads", "weir run gevent", "gunicorn sync", "gunicorn gthread", "gunicorn gevent",
+	"uwsgi http router", "uwsgi http-socket", "nginx + uwsgi", "nginx + gunicorn",
+	"waitress", "tornado", "gevent.pywsgi", "cheroot", "twisted", "uvicorn"}
 
 func rank(name string) int {
 	if i := slices.Index(order, name); i >= 0 {
@@ -104,11 +109,8 @@ func entryNames(entries []registry.Entry) []string {
 // buildServers finds or builds what was chosen, and lists the rows and what cannot be had here.
 func (o *options) buildServers(ctx context.Context) (rows []server, left []missing, err error) {
 	for _, e := range o.entries {
-		if e.Name == subject && o.weir != "" {
-			row := serverOf(registry.Prepared{Entry: e, Binary: o.weir, VersionText: e.VersionOf(ctx, o.weir)})
-			rows = append(rows, row)
-			rows = append(rows, o.variantsOf(row)...)
-			continue
+		if e.Family == subject && o.weir != "" {
+			e.Find = registry.Find{Program: o.weir}
 		}
 		fmt.Fprintln(os.Stderr, "preparing", e.Name)
 		p, err := e.Prepare(ctx, filepath.Join(o.dir, "bin"))
@@ -120,6 +122,7 @@ func (o *options) buildServers(ctx context.Context) (rows []server, left []missi
 			return nil, nil, err
 		}
 		row := serverOf(p)
+		row.apps = filepath.Join(o.dir, "python", "apps")
 		rows = append(rows, row)
 		if e.Name == subject {
 			rows = append(rows, o.variantsOf(row)...)
@@ -133,7 +136,7 @@ func (o *options) buildServers(ctx context.Context) (rows []server, left []missi
 
 func serverOf(p registry.Prepared) server {
 	return server{Name: p.Name, Family: p.Family, Kind: p.Kind, About: p.About, Version: p.VersionText,
-		Command: p.Start.Command, Closing: p.Start.Closing, entry: p.Entry, binary: p.Binary}
+		Command: p.Start.Command, Closing: p.Start.Closing, Closes: p.Closes, entry: p.Entry, binary: p.Binary}
 }
 
 func (o *options) variantsOf(row server) (rows []server) {

@@ -14,7 +14,7 @@ func verify(s server, addr string, c benchCase) error {
 			return fmt.Errorf("%s: %w", route, err)
 		}
 	}
-	if c.closing || c.size > 0 {
+	if c.closing || c.size > 0 || c.App != "" { // not every server of Python's applications takes pipelined requests
 		return nil
 	}
 	return verifySplit(addr, exchangeOf(c.route, s.entry.Routes[c.route], 0))

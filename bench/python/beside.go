@@ -49,8 +49,8 @@ func (m *measurer) beside(o others) {
 			t.addMissing(r)
 			continue
 		}
-		rounds, l := 1, &verdict.Line{Title: title + ": " + r.name}
-		if r.name == weir {
+		rounds, l := 1, &verdict.Line{Title: title + ": " + r.Name}
+		if r.Name == weir {
 			rounds, l = min(m.o.rounds, fewRounds), m.line(title+": p99", fmt.Sprintf("at most %g ms", mostHealthy))
 		}
 		var all []besides
@@ -59,14 +59,14 @@ func (m *measurer) beside(o others) {
 			if err != nil {
 				return "", err
 			}
-			if r.name == weir && b.errors > 0 {
+			if r.Name == weir && b.errors > 0 {
 				return "", fmt.Errorf("%d of %d requests failed: %w", b.errors, b.requests, b.first)
 			}
 			all = append(all, b)
 			return fmt.Sprintf("%s: p99 %v, before %v; %d of %d requests failed, %d of the others are left",
-				r.name, b.p99, b.quiet, b.errors, b.requests, b.left), nil
+				r.Name, b.p99, b.quiet, b.errors, b.requests, b.left), nil
 		}, l)
-		if r.name == weir {
+		if r.Name == weir {
 			var p99 []float64
 			for _, b := range all {
 				p99 = append(p99, inMilliseconds(b.p99))
@@ -84,8 +84,8 @@ func (m *measurer) besideOnce(r row, o others, count int) (b besides, err error)
 	if err != nil {
 		return b, err
 	}
-	defer s.stop()
-	h, err := healthy.New(s.port, plaintext, greeting)
+	defer s.Stop()
+	h, err := healthy.New(s.Port, plaintext, greeting)
 	if err != nil {
 		h.Stop()
 		return b, s.why(err)
@@ -94,7 +94,7 @@ func (m *measurer) besideOnce(r row, o others, count int) (b besides, err error)
 	err = pause(m.ctx, m.o.sizes.quiet)
 	ctx, cancel := context.WithCancel(m.ctx)
 	defer cancel()
-	stop := o.start(ctx, s.addr, count, m.o.sizes.open)
+	stop := o.start(ctx, s.Addr, count, m.o.sizes.open)
 	h.Attack()
 	if err == nil {
 		err = pause(m.ctx, m.o.sizes.run)
@@ -102,7 +102,7 @@ func (m *measurer) besideOnce(r row, o others, count int) (b besides, err error)
 	h.Stop()
 	b.left = stop()
 	if err == nil {
-		err = s.alive()
+		err = s.Alive()
 	}
 	b.quiet, b.p50, b.p99 = h.Quiet.Quantile(0.99), h.Latencies.Quantile(0.5), h.Latencies.Quantile(0.99)
 	b.requests, b.errors, b.first = h.Requests, h.Errors, h.FirstError
@@ -111,7 +111,7 @@ func (m *measurer) besideOnce(r row, o others, count int) (b besides, err error)
 
 func besidesCells(r row, all []besides) []string {
 	if len(all) == 0 {
-		return []string{r.name, "-", "-", "-", "-", "-", "", "0"}
+		return []string{r.Name, "-", "-", "-", "-", "-", "", "0"}
 	}
 	of := func(each func(besides) time.Duration) string {
 		var values []float64
@@ -126,7 +126,7 @@ func besidesCells(r row, all []besides) []string {
 		word = "stops answering"
 	}
 	return []string{
-		r.name, of(func(b besides) time.Duration { return b.quiet }), of(func(b besides) time.Duration { return b.p50 }),
+		r.Name, of(func(b besides) time.Duration { return b.quiet }), of(func(b besides) time.Duration { return b.p50 }),
 		of(func(b besides) time.Duration { return b.p99 }), fmt.Sprintf("%d of %d", last.errors, last.requests), fmt.Sprint(last.left), word, fmt.Sprint(len(all)),
 	}
 }

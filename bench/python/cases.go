@@ -16,8 +16,6 @@ type benchCase struct {
 }
 
 var allCases = []benchCase{
-	{name: "raw", wrk: true, run: func(m *measurer) { m.hello(rawHello) }},
-	{name: "flask", wrk: true, run: func(m *measurer) { m.hello(flaskHello) }},
 	{name: "cost", wrk: true, run: (*measurer).cost},
 	{name: "sleeper", wrk: true, run: (*measurer).sleeper},
 	{name: "slow", run: func(m *measurer) { m.beside(slowClients) }},
@@ -45,6 +43,9 @@ var fullSizes = sizes{
 	warm: time.Second, inProcess: time.Second, quiet: time.Second,
 	slow: 200, idle: 2000, open: 10 * time.Second, held: 5000, wakes: 3, settle: 2 * time.Second, long: 1 << 30,
 }
+
+// connections are those of wrk.
+const connections = 64
 
 // fewRounds are enough for what repeats well, or takes long.
 const fewRounds = 3

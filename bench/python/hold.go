@@ -28,15 +28,15 @@ const (
 // own kind in one process.
 func (m *measurer) holders() (rows []row) {
 	for _, r := range m.rows {
-		script := map[string]string{tornadoWSGI: "serve_tornado.py", geventWSGI: "serve_gevent.py"}[r.name]
+		script := map[string]string{tornadoWSGI: "serve_tornado.py", geventWSGI: "serve_gevent.py"}[r.Name]
 		switch {
-		case r.name == weir:
+		case r.Name == weir:
 			rows = append(rows, r)
 		case script != "":
-			name := map[string]string{tornadoWSGI: "tornado, native handlers", geventWSGI: r.name}[r.name]
-			rows = append(rows, simple(name, r.missing, func(_, addr string) []string {
-				return []string{m.o.python, filepath.Join(m.o.dir, "longpoll", "peers", script), addr}
-			}))
+			name := map[string]string{tornadoWSGI: "tornado, native handlers", geventWSGI: r.Name}[r.Name]
+			r.Name = name
+			r.Start.Command = []string{"{binary}", filepath.Join(m.o.dir, "longpoll", "peers", script), "127.0.0.1:{port}"}
+			rows = append(rows, r)
 		}
 	}
 	return rows
@@ -61,8 +61,8 @@ func (m *measurer) hold() {
 			t.addMissing(r)
 			continue
 		}
-		rounds, lines := 1, []*verdict.Line{{Title: title + ": " + r.name}}
-		if r.name == weir {
+		rounds, lines := 1, []*verdict.Line{{Title: title + ": " + r.Name}}
+		if r.Name == weir {
 			rounds = min(m.o.rounds, fewRounds)
 			lines = []*verdict.Line{
 				m.line(title+": RSS of the server for each", fmt.Sprintf("at most %g octets", mostHeld)),
@@ -76,9 +76,9 @@ func (m *measurer) hold() {
 				return "", err
 			}
 			all, first, wakes = append(all, h.all), append(first, h.first), append(wakes, h.wakes...)
-			return fmt.Sprintf("%s: %.0f octets each, woken in %.1f ms", r.name, h.all, h.wakes), nil
+			return fmt.Sprintf("%s: %.0f octets each, woken in %.1f ms", r.Name, h.all, h.wakes), nil
 		}, lines...)
-		if r.name == weir {
+		if r.Name == weir {
 			lines[0].JudgeMedian(first, mostHeld, octets)
 			lines[1].JudgeMedian(wakes, mostWake, milliseconds)
 			if len(all) > 0 {
@@ -97,9 +97,9 @@ func holdingCells(r row, all, first, wakes []float64, failures []string) []strin
 		if len(failures) > 0 {
 			word = failures[0]
 		}
-		return []string{r.name, "-", "-", "-", "-", "0", word}
+		return []string{r.Name, "-", "-", "-", "-", "0", word}
 	}
-	return []string{r.name, fmt.Sprintf("%.0f", verdict.Median(all)), fmt.Sprintf("%.0f", verdict.Median(first)), milliseconds(verdict.Median(wakes)),
+	return []string{r.Name, fmt.Sprintf("%.0f", verdict.Median(all)), fmt.Sprintf("%.0f", verdict.Median(first)), milliseconds(verdict.Median(wakes)),
 		milliseconds(verdict.Quantile(wakes, 1)), fmt.Sprint(len(wakes)), ""}
 }
 
@@ -108,7 +108,7 @@ func (m *measurer) holdOnce(r row, clients int) (h holding, err error) {
 	if err != nil {
 		return h, err
 	}
-	defer s.stop()
+	defer s.Stop()
 	if err := m.holds(s); err != nil {
 		return h, err
 	}
@@ -137,7 +137,7 @@ func (m *measurer) holdOnce(r row, clients int) (h holding, err error) {
 func (m *measurer) holds(s *server) error {
 	ctx, cancel := context.WithTimeout(m.ctx, 10*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.addr+"/poll/probe?timeout=1", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.Addr+"/poll/probe?timeout=1", nil)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (m *measurer) holds(s *server) error {
 // crowd has clients wait, calls waiting when they do, and wakes them several times. The figures are the times until the last one has its
 // message, in milliseconds.
 func (m *measurer) crowd(s *server, clients, wakes int, waiting func() error) (took []float64, err error) {
-	c, err := crowd.Gather(m.ctx, crowd.Plan{Mode: crowd.ModeWake, Addr: s.addr, Clients: clients, Topics: 1, Hold: holdSeconds,
+	c, err := crowd.Gather(m.ctx, crowd.Plan{Mode: crowd.ModeWake, Addr: s.Addr, Clients: clients, Topics: 1, Hold: holdSeconds,
 		AtOnce: 100, Settle: m.o.sizes.settle, Limit: holdLimit})
 	if err != nil {
 		return nil, err
@@ -169,11 +169,11 @@ func (m *measurer) crowd(s *server, clients, wakes int, waiting func() error) (t
 		err = waiting()
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.alive())
+		return nil, errors.Join(err, s.Alive())
 	}
 	report, err := c.GoOn(wakes)
 	if err != nil {
-		return nil, errors.Join(err, s.alive())
+		return nil, errors.Join(err, s.Alive())
 	}
 	for _, w := range report.Wakes {
 		took = append(took, inMilliseconds(w.Last))

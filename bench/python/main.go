@@ -1,9 +1,8 @@
-// Command python measures weir run beside other servers of Python's WSGI applications: requests/s and CPU a request, clients beside a
-// view that sleeps, slow and idle clients, clients that a view lets wait, and long content.
+// Command python measures weir run beside other servers of Python's WSGI applications: what it adds to a call, clients beside a view that sleeps, slow and idle clients, clients that a view lets wait, and long content.
 //
 //	python                                   every case, with the servers that are installed
-//	python --cases raw,flask --rounds 9
-//	python --only weir,'gunicorn sync'       these servers
+//	python --cases cost,sleeper --rounds 9
+//	python --only 'weir run,gunicorn sync'       these servers
 //
 // The exit status is 0 when every bar was met, 1 when one was missed or a run failed, 2 for wrong usage. Linux only: it reads /proc.
 package main
@@ -38,13 +37,17 @@ func run(args []string) int {
 		if err != nil {
 			return false, program.Wrong(err)
 		}
-		rows, err := o.chooseRows(o.rows(ctx))
+		all, err := o.rows(ctx)
+		if err != nil {
+			return false, err
+		}
+		rows, err := o.chooseRows(all)
 		if err != nil {
 			return false, program.Wrong(err)
 		}
 		for _, r := range rows {
 			if r.missing != "" {
-				fmt.Fprintf(os.Stderr, "%s is MISSING: %s\n", r.name, r.missing)
+				fmt.Fprintf(os.Stderr, "%s is MISSING: %s\n", r.Name, r.missing)
 			}
 		}
 		where := machine.Describe()

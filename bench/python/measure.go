@@ -28,7 +28,7 @@ func measureAll(ctx context.Context, o *options, rows []row) *results {
 	m := &measurer{ctx: ctx, o: o, rows: rows, results: &results{}}
 	for _, r := range rows {
 		if r.missing != "" {
-			m.results.remark("%s is MISSING: %s", r.name, r.missing)
+			m.results.remark("%s is MISSING: %s", r.Name, r.missing)
 		}
 	}
 	for _, c := range o.cases {
@@ -53,7 +53,7 @@ func (m *measurer) line(title, bar string) *verdict.Line {
 // row is the one of a name; none when --only leaves it out.
 func (m *measurer) row(name string) (r row, found bool) {
 	for _, r := range m.rows {
-		if r.name == name {
+		if r.Name == name {
 			return r, true
 		}
 	}
@@ -68,11 +68,30 @@ type reading struct {
 	problems       []string
 }
 
+func perSecond(runs []reading) []float64 {
+	values := make([]float64, len(runs))
+	for i, r := range runs {
+		values[i] = r.perSecond
+	}
+	return values
+}
+
+func medianOf(runs []reading, of func(reading) float64) float64 {
+	values := make([]float64, len(runs))
+	for i, r := range runs {
+		values[i] = of(r)
+	}
+	return verdict.Median(values)
+}
+
 // load runs wrk for a time, against a server that gives the right answer before and after, which wrk does not look at.
 func (m *measurer) load(s *server, connections int, length time.Duration, more ...string) (reading, error) {
 	r, err := m.loadOnce(s, connections, length, more...)
 	if err != nil && m.ctx.Err() == nil {
 		err = s.why(err)
+	}
+	if len(r.problems) > 0 && err == nil {
+		m.results.remark("%s: %s", s.row.Name, strings.Join(r.problems, "; "))
 	}
 	return r, err
 }
@@ -86,7 +105,7 @@ func (m *measurer) loadOnce(s *server, connections int, length time.Duration, mo
 		return r, err
 	}
 	args := append([]string{"-t2", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%.0fs", length.Seconds()), "--latency"}, more...)
-	result, err := wrk.Run(m.ctx, m.o.wrk, append(args, "http://"+s.addr+plaintext)...)
+	result, err := wrk.Run(m.ctx, m.o.wrk, append(args, "http://"+s.Addr+plaintext)...)
 	if err != nil {
 		return r, err
 	}

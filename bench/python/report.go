@@ -42,7 +42,7 @@ func (f *figures) add(cells ...string) {
 // addMissing is for a server that cannot run.
 func (f *figures) addMissing(r row) {
 	cells := make([]string, len(f.heads))
-	cells[0], cells[1] = r.name, "MISSING"
+	cells[0], cells[1] = r.Name, "MISSING"
 	f.add(cells...)
 }
 

@@ -10,7 +10,9 @@ import (
 
 	"github.com/weirhttp/weir/bench/internal/child"
 	"github.com/weirhttp/weir/bench/internal/crowd"
+	"github.com/weirhttp/weir/bench/internal/launch"
 	"github.com/weirhttp/weir/bench/internal/proc"
+	"github.com/weirhttp/weir/bench/internal/registry"
 )
 
 // Every application answers at plaintext with greeting.
@@ -21,11 +23,8 @@ const (
 
 // A server is a started row.
 type server struct {
-	row       row
-	port      int
-	addr      string
-	processes []*child.Process
-	clean     func()
+	*launch.Server
+	row row
 }
 
 // start starts the row with an application, and waits until it answers as it should. On the main goroutine only.
@@ -33,33 +32,14 @@ func (m *measurer) start(r row, app string) (*server, error) { return m.startWit
 
 // startWith has more arguments for the process that listens.
 func (m *measurer) startWith(r row, app string, more ...string) (*server, error) {
-	port, addr, err := ports.Free()
+	started, err := launch.Start(m.ctx, launch.Options{
+		Server: r.Prepared, Values: registry.Values{Loops: workers, Workers: workers, App: app, Apps: m.o.apps()}, More: more, Ports: ports,
+		Ready: func(s *launch.Server) error { return (&server{s, r}).verify() },
+	})
 	if err != nil {
 		return nil, err
 	}
-	l, err := r.prepare(app, port)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.name, err)
-	}
-	s := &server{row: r, port: port, addr: addr, clean: l.clean}
-	for i, command := range l.commands {
-		if i == len(l.commands)-1 {
-			command = append(command, more...)
-		}
-		p, err := child.Start(r.name, command, []string{"PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=" + m.o.apps()})
-		if err != nil {
-			s.stop()
-			return nil, err
-		}
-		s.processes = append(s.processes, p)
-	}
-	for _, p := range s.processes {
-		if err := p.AwaitReady(m.ctx, s.verify); err != nil {
-			s.stop()
-			return nil, err
-		}
-	}
-	return s, nil
+	return &server{started, r}, nil
 }
 
 // verify wants the greeting.
@@ -74,7 +54,7 @@ func (s *server) verify() error {
 // get makes a request on a connection of its own.
 func (s *server) get(target string) ([]byte, error) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * time.Second}
-	response, err := client.Get("http://" + s.addr + target)
+	response, err := client.Get("http://" + s.Addr + target)
 	if err != nil {
 		return nil, err
 	}
@@ -86,20 +66,10 @@ func (s *server) get(target string) ([]byte, error) {
 	return content, err
 }
 
-// alive is an error when one of the processes has ended.
-func (s *server) alive() error {
-	for _, p := range s.processes {
-		if err := p.Alive(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // why is the cause of an error: that the server has ended, which is known a little later than its clients notice.
 func (s *server) why(err error) error {
 	for range 20 {
-		if ended := s.alive(); ended != nil {
+		if ended := s.Alive(); ended != nil {
 			return ended
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -117,7 +87,7 @@ func (u usage) since(before usage) usage {
 }
 
 func (s *server) cpu() (u usage, err error) {
-	for _, p := range s.processes {
+	for _, p := range s.Processes {
 		all, err := p.CPU()
 		if err != nil {
 			return u, err
@@ -134,23 +104,11 @@ func (s *server) cpu() (u usage, err error) {
 
 // resident is the memory of all processes, and that of the first one's own.
 func (s *server) resident() (all, first int64, err error) {
-	for _, p := range s.processes {
-		bytes, err := p.Resident()
-		if err != nil {
-			return 0, 0, err
-		}
-		all += bytes
+	if all, err = s.Resident(); err != nil {
+		return 0, 0, err
 	}
-	first, err = proc.ResidentBytes(s.processes[0].Pid())
+	first, err = proc.ResidentBytes(s.Processes[0].Pid())
 	return all, first, err
-}
-
-// stop may be called twice.
-func (s *server) stop() {
-	child.Stop(s.processes...)
-	if s.clean != nil {
-		s.clean()
-	}
 }
 
 // ports are those of the servers. They begin elsewhere in another process.

@@ -39,8 +39,8 @@ func (m *measurer) sleeper() {
 			t.addMissing(r)
 			continue
 		}
-		rounds, lines := 1, []*verdict.Line{{Title: r.name + ", a view that sleeps"}}
-		if r.name == weir {
+		rounds, lines := 1, []*verdict.Line{{Title: r.Name + ", a view that sleeps"}}
+		if r.Name == weir {
 			rounds = m.o.rounds
 			lines = []*verdict.Line{
 				m.line(title+": p99.9 of the others", fmt.Sprintf("at most %g ms", mostTail)),
@@ -49,7 +49,7 @@ func (m *measurer) sleeper() {
 			}
 		}
 		all := m.disturb(r, rounds, lines)
-		if r.name == weir {
+		if r.Name == weir {
 			judgeDisturbances(lines, all)
 		} else {
 			m.results.keepFailures(lines[0])
@@ -62,8 +62,8 @@ func (m *measurer) sleeper() {
 func (m *measurer) disturb(r row, rounds int, lines []*verdict.Line) (all []disturbance) {
 	s, err := m.start(r, "sleeper")
 	if err == nil {
-		defer s.stop()
-		_, err = m.load(s, connections[0], m.o.sizes.warm)
+		defer s.Stop()
+		_, err = m.load(s, connections, m.o.sizes.warm)
 	}
 	if err != nil {
 		if m.ctx.Err() == nil {
@@ -78,7 +78,7 @@ func (m *measurer) disturb(r row, rounds int, lines []*verdict.Line) (all []dist
 		var d disturbance
 		for turn := range 2 {
 			if (round+turn)%2 == 0 {
-				d.alone, err = m.load(s, connections[0], m.o.sizes.run, script...)
+				d.alone, err = m.load(s, connections, m.o.sizes.run, script...)
 			} else {
 				d.beside, d.calls, err = m.loadBesideSleeper(s, script)
 			}
@@ -87,7 +87,7 @@ func (m *measurer) disturb(r row, rounds int, lines []*verdict.Line) (all []dist
 			}
 		}
 		all = append(all, d)
-		return fmt.Sprintf("%s: %.0f/s, beside %.0f/s; p99.9 %v, beside %v; %.1f us, beside %.1f us", r.name,
+		return fmt.Sprintf("%s: %.0f/s, beside %.0f/s; p99.9 %v, beside %v; %.1f us, beside %.1f us", r.Name,
 			d.alone.perSecond, d.beside.perSecond, d.alone.p999, d.beside.p999, d.alone.cpu, d.beside.cpu), nil
 	}, lines...)
 	return all
@@ -100,7 +100,7 @@ func (m *measurer) loadBesideSleeper(s *server, script []string) (r reading, per
 	began := time.Now()
 	go func() {
 		for !quit.Load() {
-			content, err := s.get("/sleep")
+			content, err := s.get("/sleep?ms=50")
 			if err == nil && string(content) != greeting {
 				err = fmt.Errorf("answered with %.60q", content)
 			}
@@ -112,12 +112,12 @@ func (m *measurer) loadBesideSleeper(s *server, script []string) (r reading, per
 		}
 		done <- nil
 	}()
-	r, err = m.load(s, connections[0], m.o.sizes.run, script...)
+	r, err = m.load(s, connections, m.o.sizes.run, script...)
 	perSecond = float64(calls.Load()) / time.Since(began).Seconds()
 	quit.Store(true)
 	slept := <-done
-	if slept != nil && s.row.name != weir { // with so many clients beside it, one that waits for long is a figure too
-		fmt.Fprintf(os.Stderr, "  %s: %v\n", s.row.name, slept)
+	if slept != nil && s.row.Name != weir { // with so many clients beside it, one that waits for long is a figure too
+		fmt.Fprintf(os.Stderr, "  %s: %v\n", s.row.Name, slept)
 		slept = nil
 	}
 	return r, perSecond, errors.Join(err, slept)
@@ -163,7 +163,7 @@ func medianDisturbance(all []disturbance) (alone, beside reading) {
 
 func disturbanceCells(r row, all []disturbance) []string {
 	if len(all) == 0 {
-		return append(append([]string{r.name}, strings.Split(strings.Repeat("-", 10), "")...), "0")
+		return append(append([]string{r.Name}, strings.Split(strings.Repeat("-", 10), "")...), "0")
 	}
 	alone, beside := medianDisturbance(all)
 	calls := make([]float64, len(all))
@@ -172,7 +172,7 @@ func disturbanceCells(r row, all []disturbance) []string {
 	}
 	ms := func(d time.Duration) string { return milliseconds(inMilliseconds(d)) }
 	return []string{
-		r.name, fmt.Sprintf("%.0f", alone.perSecond), fmt.Sprintf("%.0f", beside.perSecond), fmt.Sprintf("%.0f %%", 100*beside.perSecond/alone.perSecond),
+		r.Name, fmt.Sprintf("%.0f", alone.perSecond), fmt.Sprintf("%.0f", beside.perSecond), fmt.Sprintf("%.0f %%", 100*beside.perSecond/alone.perSecond),
 		ms(alone.p999), ms(beside.p50), ms(beside.p99), ms(beside.p999), fmt.Sprintf("%.1f", alone.cpu), fmt.Sprintf("%.1f", beside.cpu),
 		fmt.Sprintf("%.0f", verdict.Median(calls)), fmt.Sprint(len(all)),
 	}

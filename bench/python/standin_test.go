@@ -41,6 +41,9 @@ func TestMain(m *testing.M) {
 		case "-B":
 			fmt.Println("2.5")
 			os.Exit(0)
+		case "version":
+			fmt.Println("a stand-in")
+			os.Exit(0)
 		case "-c": // nothing can be imported
 			os.Exit(program.Failed)
 		}
@@ -162,12 +165,19 @@ func smallOptions(t *testing.T, cases string, more ...string) *options {
 	return o
 }
 
-// standInRows are weir, and a peer that is the same program.
-func standInRows(o *options) []row {
-	weirRow := simple(weir, "", func(app, addr string) []string { return []string{o.weir, "run", app, "-b", addr} })
-	peer := weirRow
-	peer.name = gunicornSync
-	return []row{weirRow, peer, {name: uwsgiRouter, missing: "not installed"}}
+// gunicornSync is a peer.
+const gunicornSync = "gunicorn sync"
+
+// standInRows are weir, a peer that is the same program, and one that is missing.
+func standInRows(o *options) (rows []row) {
+	for _, name := range []string{weir, gunicornSync, "uwsgi http router"} {
+		var r row
+		r.Name, r.Binary = name, o.weir
+		r.Start.Command = []string{"{binary}", "run", "{app}", "-b", "127.0.0.1:{port}"}
+		rows = append(rows, r)
+	}
+	rows[2].missing = "not installed"
+	return rows
 }
 
 func oneLine(lines []string) string { return strings.Join(lines, "; ") }

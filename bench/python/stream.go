@@ -70,7 +70,7 @@ func (m *measurer) streamOnce(r row, t transfer, size int64) (g growth, err erro
 	if err != nil {
 		return g, err
 	}
-	defer s.stop()
+	defer s.Stop()
 	client := &http.Client{Timeout: streamWithin, Transport: &http.Transport{DisableCompression: true}}
 	defer client.CloseIdleConnections()
 	for range 4 { // so that both workers have seen some
@@ -78,7 +78,7 @@ func (m *measurer) streamOnce(r row, t transfer, size int64) (g growth, err erro
 			return g, s.why(err)
 		}
 	}
-	master := s.processes[0].Pid()
+	master := s.Processes[0].Pid()
 	pids := append([]int{master}, proc.Children(master)...)
 	for _, pid := range pids {
 		if err := proc.ResetPeak(pid); err != nil {
@@ -130,7 +130,7 @@ func (zeros) Read(p []byte) (int, error) {
 }
 
 func upload(client *http.Client, s *server, size int64) error {
-	request, err := http.NewRequest(http.MethodPost, "http://"+s.addr+"/up", io.LimitReader(zeros{}, size))
+	request, err := http.NewRequest(http.MethodPost, "http://"+s.Addr+"/up", io.LimitReader(zeros{}, size))
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func upload(client *http.Client, s *server, size int64) error {
 }
 
 func download(client *http.Client, s *server, size int64) error {
-	response, err := client.Get(fmt.Sprintf("http://%s/down?%d", s.addr, size))
+	response, err := client.Get(fmt.Sprintf("http://%s/down?%d", s.Addr, size))
 	if err != nil {
 		return err
 	}

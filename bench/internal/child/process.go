@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/weirhttp/weir/bench/internal/cgroup"
 	"github.com/weirhttp/weir/bench/internal/proc"
 )
 
@@ -28,13 +29,19 @@ type Process struct {
 // Start starts argv, with env in addition to the environment of this program. The kernel ends the process with the thread that has
 // started it, so it is called on a goroutine that is locked to a thread which stays: a server cannot outlive even a runner that is killed.
 // name is for errors.
-func Start(name string, argv, env []string) (*Process, error) {
+func Start(name string, argv, env []string) (*Process, error) { return StartIn(nil, name, argv, env) }
+
+// StartIn does so in a control group; nil is that of this program.
+func StartIn(group *cgroup.Group, name string, argv, env []string) (*Process, error) {
 	p := &Process{name: name, cmd: exec.Command(argv[0], argv[1:]...), exited: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	p.cmd.WaitDelay = time.Second // what it has started may still hold its output
 	// In a group of its own, so that ^C reaches the runner only, and the runner stops it.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if group != nil {
+		p.cmd.SysProcAttr.UseCgroupFD, p.cmd.SysProcAttr.CgroupFD = true, group.FD()
+	}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -47,14 +54,19 @@ func Start(name string, argv, env []string) (*Process, error) {
 
 // AwaitReady calls ready until it has no error.
 func (p *Process) AwaitReady(ctx context.Context, ready func() error) error {
-	deadline := time.Now().Add(readyWithin)
+	return p.AwaitReadyWithin(ctx, readyWithin, ready)
+}
+
+// AwaitReadyWithin does so for a time.
+func (p *Process) AwaitReadyWithin(ctx context.Context, within time.Duration, ready func() error) error {
+	deadline := time.Now().Add(within)
 	for {
 		err := ready()
 		if err == nil {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s is not ready after %v: %w: %s", p.name, readyWithin, err, p.output.String())
+			return fmt.Errorf("%s is not ready after %v: %w: %s", p.name, within, err, p.output.String())
 		}
 		select {
 		case <-ctx.Done():

@@ -25,6 +25,7 @@ type Options struct {
 	Length      time.Duration // for which requests become due
 	Grace       time.Duration // for the answers to the last ones
 	Request     Request
+	Closing     bool // the server closes the connection behind each answer, and the next request dials
 	// Every Every-th request is Other, and its latency is in no figure. 0 is never.
 	Every int
 	Other Request

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -210,5 +211,36 @@ func TestRun(t *testing.T) {
 	s.Close()
 	if _, err := Run(o); err == nil {
 		t.Error("no server: no error")
+	}
+}
+
+// TestClosing: a server that closes each connection behind its answer has a new one for each request.
+func TestClosing(t *testing.T) {
+	var dialled atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+		_, _ = io.WriteString(w, "hello")
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			dialled.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	o := Options{Addr: server.Listener.Addr().String(), Connections: 4, Rate: 200, Length: 200 * time.Millisecond, Grace: 20 * time.Second, Closing: true,
+		Request: Request{Bytes: []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), Check: func(status int, content []byte) error {
+			if status != 200 || string(content) != "hello" {
+				return fmt.Errorf("status %d, %q", status, content)
+			}
+			return nil
+		}}}
+	r, err := Run(o)
+	if err != nil || r.Requests != 40 || dialled.Load() != 40 {
+		t.Errorf("%+v, %v, %d connections", r, err, dialled.Load())
+	}
+	o.Closing = false
+	if _, err := Run(o); err == nil {
+		t.Error("a connection that was closed is taken for one that is kept")
 	}
 }

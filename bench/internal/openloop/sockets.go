@@ -33,7 +33,7 @@ func Run(o Options) (result *Result, err error) {
 }
 
 func run(o Options) (*Result, error) {
-	s := &sockets{}
+	s := &sockets{closing: o.Closing}
 	defer s.close()
 	if err := s.open(o.Addr, o.Connections); err != nil {
 		return nil, err
@@ -47,9 +47,11 @@ func run(o Options) (*Result, error) {
 
 // sockets is the line of a real client.
 type sockets struct {
-	began  time.Time
-	polled []unix.PollFd
-	conns  []socket
+	began   time.Time
+	to      unix.SockaddrInet4
+	closing bool
+	polled  []unix.PollFd // a descriptor of -1 is to be dialled
+	conns   []socket
 }
 
 type socket struct {
@@ -62,35 +64,78 @@ func (s *sockets) open(addr string, count int) error {
 	if err != nil {
 		return err
 	}
-	at := unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
-	for range count {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("socket: %w", err)
-		}
-		s.polled = append(s.polled, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
+	s.to = unix.SockaddrInet4{Addr: to.Addr().As4(), Port: int(to.Port())}
+	for i := range count {
+		s.polled = append(s.polled, unix.PollFd{Fd: -1, Events: unix.POLLIN})
 		s.conns = append(s.conns, socket{room: make([]byte, firstRoom)})
-		limit := unix.NsecToTimeval(int64(sendLimit))
-		if err := errors.Join(
-			unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit),
-			unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
-			unix.Connect(fd, &at),
-		); err != nil {
-			return fmt.Errorf("connect: %w", err)
+		if s.closing {
+			continue
+		}
+		if err := s.dial(i); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func (s *sockets) dial(i int) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("socket: %w", err)
+	}
+	s.polled[i].Fd = int32(fd)
+	limit := unix.NsecToTimeval(int64(sendLimit))
+	if err := errors.Join(
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		connect(fd, &s.to),
+	); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	return nil
+}
+
+// connect waits for the connection, through the signals by which Go's runtime interrupts a thread.
+func connect(fd int, to unix.Sockaddr) error {
+	err := unix.Connect(fd, to)
+	if !errors.Is(err, unix.EINTR) {
+		return err
+	}
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, int(sendLimit.Milliseconds()))
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		errno, err2 := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+		if errno != 0 {
+			err = unix.Errno(errno)
+		}
+		return errors.Join(err, err2)
+	}
+}
+
+// hangUp closes a connection on which nothing is left to send.
+func (s *sockets) hangUp(i int) {
+	if p := &s.polled[i]; p.Fd >= 0 {
+		_ = unix.Close(int(p.Fd))
+		p.Fd, p.Revents = -1, 0
+	}
+}
+
 func (s *sockets) close() {
-	for _, p := range s.polled {
-		_ = unix.Close(int(p.Fd)) // nothing is left to send
+	for i := range s.polled {
+		s.hangUp(i)
 	}
 }
 
 func (s *sockets) now() time.Duration { return time.Since(s.began) }
 
 func (s *sockets) send(i int, request []byte) error {
+	if s.polled[i].Fd < 0 {
+		if err := s.dial(i); err != nil {
+			return err
+		}
+	}
 	if n, err := unix.Write(int(s.polled[i].Fd), request); err != nil || n < len(request) {
 		return fmt.Errorf("write: %d of %d octets, %w", n, len(request), err)
 	}
@@ -144,6 +189,9 @@ func (s *sockets) read(i int, answered func(int, int, []byte) error) error {
 		return fmt.Errorf("%d octets behind an answer", c.n-size)
 	}
 	c.n = 0
+	if s.closing {
+		s.hangUp(i)
+	}
 	return answered(i, r.Status, r.Content)
 }
 

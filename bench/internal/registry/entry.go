@@ -4,6 +4,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"os/user"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,21 +23,26 @@ type Entry struct {
 	Version Version `toml:"version"`
 	// Routes are the request targets of the cases that the server offers. A case whose route is not there leaves it out.
 	Routes map[string]string `toml:"routes"`
+	// Closes says that every answer is the last one of its connection, whatever the client asks for.
+	Closes bool `toml:"closes"`
 
 	base string // the folder that paths are relative to
 }
 
-// Find says where the program comes from: exactly one of Build, Compile and Program.
+// Find says where the program comes from: exactly one of Build, Compile, Program and Module.
 type Find struct {
-	Build   string `toml:"build"`   // a Go package of the bench module, or of the folder of the file
-	Compile string `toml:"compile"` // a C source, likewise
-	Program string `toml:"program"` // found in PATH and in the folders for daemons, or a path
-	Package string `toml:"package"` // Debian's, which has the program
+	Build   string   `toml:"build"`   // a Go package of the bench module, or of the folder of the file
+	Compile string   `toml:"compile"` // a C source, likewise
+	Program string   `toml:"program"` // found in PATH and in the folders for daemons, or a path
+	Module  string   `toml:"module"`  // what Python must be able to import; the program is Python then
+	Needs   []string `toml:"needs"`   // other programs that must be there
+	Package string   `toml:"package"` // Debian's, which have all that; separated by spaces
 }
 
-// Start says how it is run. Words and files may have the placeholders {binary}, {port}, {loops}, {workers} and {dir}.
+// Start says how it is run. Words and files may have placeholders.
 type Start struct {
 	Command []string `toml:"command"`
+	Before  []string `toml:"before"`  // another command, which runs behind the server and starts first
 	Closing []string `toml:"closing"` // more words, in the cases with a connection a request
 	Files   []File   `toml:"files"`   // written into {dir} before
 	Ready   string   `toml:"ready"`   // a target that must be answered with 200; "" waits for the port only
@@ -49,10 +55,10 @@ type File struct {
 	Text string `toml:"text"`
 }
 
-// Version says how the report learns the version: from the build information of a Go binary, or from the first line that a command
-// prints.
+// Version says how the report learns the version: from the build information of a Go binary, from what pip knows of a package of Python's,
+// or from the first line that a command prints.
 type Version struct {
-	Module  string   `toml:"module"` // "" in a Go binary: its own
+	Module  string   `toml:"module"` // "" in a Go binary: its own; of Python: what is found
 	Command []string `toml:"command"`
 }
 
@@ -69,7 +75,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // Kinds and RouteNames are what a file may say.
 var (
 	Kinds      = []string{"go", "c", "python"}
-	RouteNames = []string{"plaintext", "json", "echo", "bytes", "sleep"}
+	RouteNames = []string{"plaintext", "json", "echo", "bytes", "hello", "sleep"}
 )
 
 const readyWithin = 10 * time.Second
@@ -79,17 +85,23 @@ type Values struct {
 	Binary         string
 	Port           int
 	Loops, Workers int
-	Dir            string
+	Dir            string // for the files of the run
+	Python         string // the interpreter
+	App, Apps      string // a module that has an application named app, and the folder of all of them
 }
 
 var (
 	placeholder  = regexp.MustCompile(`\{[a-z]+\}`)
-	placeholders = []string{"{binary}", "{port}", "{loops}", "{workers}", "{dir}"}
+	placeholders = []string{"{binary}", "{port}", "{loops}", "{workers}", "{dir}", "{python}", "{app}", "{apps}", "{user}"}
 )
 
 func (v Values) replacer() *strings.Replacer {
+	name := "root"
+	if me, err := user.Current(); err == nil {
+		name = me.Username
+	}
 	return strings.NewReplacer("{binary}", v.Binary, "{port}", strconv.Itoa(v.Port), "{loops}", strconv.Itoa(v.Loops),
-		"{workers}", strconv.Itoa(v.Workers), "{dir}", v.Dir)
+		"{workers}", strconv.Itoa(v.Workers), "{dir}", v.Dir, "{python}", v.Python, "{app}", v.App, "{apps}", v.Apps, "{user}", name)
 }
 
 // Command is what is run.
@@ -98,6 +110,13 @@ func (e Entry) Command(v Values, closing bool) []string {
 	if closing {
 		words = append(words, e.Start.Closing...)
 	}
+	return v.fill(words)
+}
+
+// Before is what is run in front of it, nil for nothing.
+func (e Entry) Before(v Values) []string { return v.fill(slices.Clone(e.Start.Before)) }
+
+func (v Values) fill(words []string) []string {
 	r := v.replacer()
 	for i, word := range words {
 		words[i] = r.Replace(word)
@@ -129,7 +148,7 @@ func (e *Entry) check() error {
 		e.Family = e.Name
 	}
 	sources := 0
-	for _, source := range []string{e.Find.Build, e.Find.Compile, e.Find.Program} {
+	for _, source := range []string{e.Find.Build, e.Find.Compile, e.Find.Program, e.Find.Module} {
 		if source != "" {
 			sources++
 		}
@@ -146,12 +165,12 @@ func (e *Entry) check() error {
 		say("kind %q: want one of %s", e.Kind, strings.Join(Kinds, ", "))
 	}
 	if sources != 1 {
-		say("find: want exactly one of build, compile and program")
+		say("find: want exactly one of build, compile, program and module")
 	}
 	if len(e.Start.Command) == 0 {
 		say("start: there is no command")
 	}
-	for _, word := range slices.Concat(e.Start.Command, e.Start.Closing, e.Version.Command) {
+	for _, word := range slices.Concat(e.Start.Command, e.Start.Before, e.Start.Closing, e.Version.Command) {
 		for _, found := range placeholder.FindAllString(word, -1) {
 			if !slices.Contains(placeholders, found) {
 				say("%s in %q: the placeholders are %s", found, word, strings.Join(placeholders, ", "))

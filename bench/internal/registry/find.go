@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"debug/buildinfo"
 	"errors"
@@ -8,11 +9,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // daemonDirs are searched after PATH, which seldom has them.
 var daemonDirs = []string{"/usr/sbin", "/usr/local/sbin", "/sbin"}
+
+// Python is the interpreter of the servers that are written in it: the system's, which Debian's packages belong to. A program may set it
+// before it asks for anything.
+var Python = "/usr/bin/python3"
 
 // ErrMissing is wrapped when a server cannot be had on this machine, and is left out of the comparison.
 var ErrMissing = errors.New("not installed")
@@ -33,9 +39,21 @@ func (e Entry) Installed() error {
 	case e.Find.Compile != "":
 		_, err := compiler()
 		return e.missing("a C compiler", err)
+	case e.Find.Module != "":
+		if err := exec.Command(Python, "-c", "import "+e.Find.Module).Run(); err != nil {
+			return e.missing("module "+e.Find.Module+" of "+Python, err)
+		}
+	default:
+		if _, err := e.program(); err != nil {
+			return e.missing(e.Find.Program, err)
+		}
 	}
-	_, err := e.program()
-	return e.missing(e.Find.Program, err)
+	for _, name := range e.Find.Needs {
+		if _, err := lookUp(name); err != nil {
+			return e.missing(name, err)
+		}
+	}
+	return nil
 }
 
 func (e Entry) missing(what string, err error) error {
@@ -67,6 +85,8 @@ func (e Entry) Prepare(ctx context.Context, bin string) (Prepared, error) {
 		source := filepath.Base(e.Find.Compile)
 		p.Binary = filepath.Join(bin, strings.TrimSuffix(source, filepath.Ext(source)))
 		err = e.build(ctx, cc, "-O2", "-pthread", "-o", p.Binary, source)
+	case e.Find.Module != "":
+		p.Binary = Python
 	default:
 		p.Binary, err = e.program()
 	}
@@ -128,13 +148,12 @@ func compiler() (string, error) {
 
 // VersionOf asks the program that was found or built.
 func (e Entry) VersionOf(ctx context.Context, binary string) string {
-	if len(e.Version.Command) > 0 {
-		words := e.Version.Command
-		r := Values{Binary: binary}.replacer()
-		args := make([]string, len(words))
-		for i, word := range words {
-			args[i] = r.Replace(word)
-		}
+	words := slices.Clone(e.Version.Command)
+	if e.Find.Module != "" && len(words) == 0 {
+		words = []string{binary, "-c", "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))", cmp.Or(e.Version.Module, e.Find.Module)}
+	}
+	if len(words) > 0 {
+		args := Values{Binary: binary, Python: Python}.fill(words)
 		// Some tell it on standard error, and some with an exit status.
 		out, _ := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
 		line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")

@@ -1,4 +1,4 @@
-"""gevent's own server in two processes: serve_gevent.py HOST:PORT MODULE."""
+"""gevent's own server in several processes: serve_gevent.py HOST:PORT MODULE PROCESSES."""
 
 import importlib
 import sys
@@ -18,5 +18,7 @@ listener.bind((host, int(port)))
 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or an answer waits 40 ms for an acknowledgement
 listener.listen(4096)
 listener.setblocking(False)
-gevent.fork()
+for _ in range(1, int(sys.argv[3])):
+    if gevent.fork() == 0:
+        break
 WSGIServer(listener, importlib.import_module(sys.argv[2]).app, log=None).serve_forever()

@@ -1,4 +1,4 @@
-"""tornado's WSGIContainer in two processes: serve_tornado.py HOST:PORT MODULE."""
+"""tornado's WSGIContainer in several processes: serve_tornado.py HOST:PORT MODULE PROCESSES."""
 
 import importlib
 import logging
@@ -13,6 +13,6 @@ from tornado.wsgi import WSGIContainer
 logging.getLogger("tornado.access").setLevel(logging.ERROR)  # it writes a line for each request
 host, port = sys.argv[1].rsplit(":", 1)
 sockets = bind_sockets(int(port), host, backlog=4096)
-fork_processes(2)
+fork_processes(int(sys.argv[3]))
 HTTPServer(WSGIContainer(importlib.import_module(sys.argv[2]).app)).add_sockets(sockets)
 IOLoop.current().start()

@@ -1,0 +1,10 @@
+"""The same with Bottle."""
+
+from bottle import Bottle
+
+app = Bottle()
+
+
+@app.route("/plaintext")
+def hello():
+    return "Hello, World!"
