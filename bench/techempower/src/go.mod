@@ -6,6 +6,7 @@ require github.com/weirhttp/weir v0.1.0
 
 require (
 	github.com/panjf2000/gnet/v2 v2.10.0 // indirect
+	github.com/pires/go-proxyproto v0.15.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.28.0 // indirect
 	golang.org/x/sys v0.40.0 // indirect
