@@ -1,7 +1,7 @@
 # make run     build bin/weir and serve the demo on 127.0.0.1:8000
 # make build   build bin/weir
 # make test    every test
-# make test-go   the tests that need no Python
+# make test-go   the tests that need neither Python nor proxies
 # make race    every test under the race detector, with invariants checked after each event
 # make fuzz    each fuzz target for FUZZTIME
 # make kill    kill Python workers and templates at random under load, for KILLTIME in each of three ways
@@ -42,6 +42,11 @@ test:
 	.ci/python
 	.ci/http2
 	.ci/static
+# -count=1: tests that build bin/weir, or what imports it, are not to be taken from the cache. What is needed of Python, .ci/python installs,
+# nginx and HAProxy .ci/proxies.
+test:
+	.ci/python
+	.ci/proxies
 	cd bench && $(GO) test -count=1 ./...
 	/usr/bin/python3 python/worker_test.py
 	$(GO) test -count=1 ./...
@@ -52,6 +57,7 @@ test-go:
 	cd bench && $(GO) test ./...
 	cd bench && $(GO) test -skip '^TestPython' ./...
 	$(GO) test -count=1 -skip '^TestRun' $$($(GO) list ./... | grep -v /python)
+	$(GO) test -count=1 -skip '^TestRun' $$($(GO) list ./... | grep -v -e /python -e /deploy)
 
 race:
 	$(GO) test -count=1 -race -tags invariants ./...
