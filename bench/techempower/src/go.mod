@@ -1,6 +1,6 @@
 module github.com/weirhttp/weir/bench/techempower/src
 
-go 1.26
+go 1.26.0
 
 require github.com/weirhttp/weir v0.1.0
 
@@ -9,7 +9,9 @@ require (
 	github.com/pires/go-proxyproto v0.15.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.28.0 // indirect
-	golang.org/x/sys v0.40.0 // indirect
+	golang.org/x/net v0.62.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
 	gopkg.in/natefinch/lumberjack.v2 v2.2.1 // indirect
 )
 
