@@ -42,7 +42,7 @@ func (c *conn) begin(in []byte) (n int, more bool) {
 		return len(in), false
 	}
 	t.asked = r.Expect != httpparse.ExpectContinue
-	t.patience.octets = c.Received() - uint32(len(in))
+	t.patience.Begin(c.Received() - uint32(len(in)))
 	switch {
 	case r.Chunked:
 	case r.ContentLength <= 0:

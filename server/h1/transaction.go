@@ -38,7 +38,7 @@ type transaction struct {
 	length    int64 // content length as the application sees it; -1: not known, or none
 	stream    *exchange.Stream
 	received  int64 // octets of streamed content
-	patience  patience
+	patience  exchange.Patience
 	skipTo    int64 // how far received may go when nobody reads it
 
 	refused []byte // what the parser refused: a view, good until Data returns
@@ -65,7 +65,7 @@ func (t *transaction) reset() {
 	t.chunked.Reset()
 	t.left, t.length = 0, -1
 	t.stream, t.asked, t.kept = nil, false, false
-	t.received, t.skipTo, t.patience = 0, 0, patience{}
+	t.received, t.skipTo, t.patience = 0, 0, exchange.Patience{}
 	t.refused = nil
 	t.reply = reply{c: t.c}
 	if t.forwarded {
