@@ -14,9 +14,10 @@ import (
 // An Environ belongs to one request and is used by one goroutine at a time. It is reused for another request when
 // this one has ended, unless it was detached.
 type Environ struct {
-	source  Source
-	gateway *Gateway
-	input   Input
+	source    Source
+	gateway   *Gateway
+	input     Input
+	variables Variables // nil: none came with the request
 
 	path     []byte // PATH_INFO, once pathSet
 	pathSet  bool
@@ -37,7 +38,7 @@ func (e *Environ) Reset(source Source, input Input, gateway *Gateway) {
 	e.source, e.input, e.gateway = source, input, gateway
 	e.path, e.pathSet, e.detached, e.closes = nil, false, false, false
 	e.script = ""
-	e.own, e.wrap = nil, nil
+	e.own, e.wrap, e.variables = nil, nil, nil
 	if e.body.used {
 		e.body = slice{}
 	}
@@ -249,8 +250,11 @@ func (e *Environ) Lookup(key string) (string, bool) {
 	if s, ok := e.text(key); ok {
 		return s, true
 	}
-	s, ok := e.gateway.Extra[key].(string)
-	return s, ok
+	if v, ok := e.gateway.Extra[key]; ok {
+		s, ok := v.(string)
+		return s, ok
+	}
+	return e.variable(key)
 }
 
 // Meta is the meta-variables of a request (RFC 3875 4.1), as they are before they become strings.
@@ -266,9 +270,9 @@ type Meta struct {
 }
 
 // Meta returns all meta-variables at once, for those who need every one. ok is false when the application or the deployer has
-// set keys: only Lookup knows these.
+// set keys, or a web server in front: only Lookup knows these.
 func (e *Environ) Meta() (m Meta, ok bool) {
-	if e.own != nil || len(e.gateway.Extra) > 0 {
+	if e.own != nil || len(e.gateway.Extra) > 0 || e.variables != nil {
 		return m, false
 	}
 	src := e.source
@@ -294,8 +298,13 @@ func (e *Environ) Value(key string) (any, bool) {
 	if v, ok := e.object(key); ok {
 		return v, true
 	}
-	v, ok := e.gateway.Extra[key]
-	return v, ok
+	if v, ok := e.gateway.Extra[key]; ok {
+		return v, true
+	}
+	if s, ok := e.variable(key); ok {
+		return s, true
+	}
+	return nil, false
 }
 
 // All ranges over all keys and their values, in no promised order.
@@ -331,6 +340,11 @@ func (e *Environ) All() func(yield func(string, any) bool) {
 		}
 		for key := range e.gateway.Extra {
 			if !visit(key) {
+				return
+			}
+		}
+		for name := range e.Variables() {
+			if !visit(string(name)) {
 				return
 			}
 		}

@@ -24,6 +24,14 @@ func appendEnviron(dst []byte, environ *app.Environ, length int64) []byte {
 	if environ.ContentLength() < 0 && length > 0 {
 		dst = appendPair(dst, "CONTENT_LENGTH", strconv.FormatInt(length, 10))
 	}
+	if environ.Get("wsgi.url_scheme") == "https" {
+		dst = appendPair(dst, "wsgi.url_scheme", "https")
+	}
+	for name, value := range environ.Variables() { // those of a web server in front
+		if len(name) <= 255 {
+			dst = appendPair(dst, string(name), value)
+		}
+	}
 	dst = appendPair(dst, "PATH_INFO", environ.Path())
 	dst = appendPair(dst, "QUERY_STRING", environ.Query())
 	dst = appendFields(dst, environ)

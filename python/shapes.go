@@ -99,6 +99,9 @@ func shapeOf(frame []byte) uint16 { return binary.LittleEndian.Uint16(frame[6:])
 // there are too many.
 func appendValues(dst, name []byte, environ *app.Environ, length int64) (values, shape []byte, ok bool) {
 	start, n := len(dst), 0
+	if environ.Forwarded() { // with variables of any names
+		return dst, name, false
+	}
 	dst = append(dst, marshalSmallTuple, 0)
 	var there uint32
 	if m, ok := environ.Meta(); ok {
