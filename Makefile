@@ -2,6 +2,7 @@
 # make build   build bin/weir
 # make test    every test
 # make test-go   the tests that need neither Python nor proxies
+# make test-go   the tests that need no Python and no nginx
 # make race    every test under the race detector, with invariants checked after each event
 # make fuzz    each fuzz target for FUZZTIME
 # make kill    kill Python workers and templates at random under load, for KILLTIME in each of three ways
@@ -58,6 +59,7 @@ test-go:
 	cd bench && $(GO) test -skip '^TestPython' ./...
 	$(GO) test -count=1 -skip '^TestRun' $$($(GO) list ./... | grep -v /python)
 	$(GO) test -count=1 -skip '^TestRun' $$($(GO) list ./... | grep -v -e /python -e /deploy)
+	$(GO) test -count=1 -skip '^Test(Run|Nginx)' $$($(GO) list ./... | grep -v /python)
 
 race:
 	$(GO) test -count=1 -race -tags invariants ./...

@@ -28,6 +28,9 @@ type Config struct {
 	Application app.Application
 	// Bind are the addresses to listen at: HOST:PORT, [::]:PORT, unix:PATH, fd://N. Default: 127.0.0.1:8000.
 	Bind []string
+	// Protocol is what is spoken at the addresses of Bind that do not begin with the name of another and ":", as uwsgi:unix:PATH.
+	// Default: HTTP.
+	Protocol Protocol
 	// Loops is the number of event loops. Default: GOMAXPROCS.
 	Loops int
 	// Accept is how loops come by their connections.
@@ -143,6 +146,10 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if len(c.Bind) == 0 {
 		c.Bind = []string{"127.0.0.1:8000"}
+	}
+	c.Protocol = cmp.Or(c.Protocol, HTTP)
+	if err := c.Protocol.check(); err != nil {
+		return c, err
 	}
 	c.Accept = cmp.Or(c.Accept, DefaultAccept)
 	if c.Accept != ReusePort && c.Accept != Distribute {

@@ -26,7 +26,7 @@ var mayImport = map[string][]string{
 	"server/h1":         {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/forwarded"},
 	"server/ws":         {"app", "loop", "server/exchange"},
 	"server/h2":         {"httpparse", "app", "server/accesslog", "server/exchange"},
-	"server":            {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server/h2", "server/ws", "server/secure", "server/forwarded", "server/proxyproto"},
+	"server":            {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server/h2", "server/ws", "server/secure", "server/forwarded", "server/proxyproto", "server/gateway"},
 	"hub":               {"app"},
 	"python":            {"app", "loop", "hub"},
 	"cmd":               {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python", "server/secure", "server/forwarded"},
@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"server/forwarded":  {"httpparse"},
 	"examples":          {"app", "server", "hub", "python"},
 	"server/proxyproto": {"loop", "server/forwarded"},
+	"server/gateway":    {"httpparse", "app", "loop", "server/accesslog", "server/exchange"},
 }
 
 // withoutRule are folders that are not of this module, or hold no Go that is built with it.

@@ -30,7 +30,7 @@ import (
 type Server struct {
 	config    Config
 	err       error // of the configuration; Serve returns it
-	listeners []*loop.Listener
+	listeners []listening
 
 	offersHTTP2 bool          // to clients of TLS
 	files       *secure.Files // of Config.TLS; nil: there is none
@@ -85,12 +85,13 @@ func (s *Server) listen() error {
 		options.Sockets = s.config.Loops
 	}
 	for _, address := range s.config.Bind {
+		protocol, address := cutProtocol(address, s.config.Protocol)
 		ln, err := loop.Listen(address, options)
 		if err != nil {
 			s.closeListeners()
 			return err
 		}
-		s.listeners = append(s.listeners, ln)
+		s.listeners = append(s.listeners, listening{ln, protocol})
 	}
 	return nil
 }
@@ -199,13 +200,17 @@ func (s *Server) start() error {
 	for i, l := range reactor.Loops() {
 		protocols[i] = h1.New(config, l)
 	}
-	newConn := func(l *loop.Loop) loop.Handler { return protocols[l.Index].NewConn() }
+	newConn := func(l *loop.Loop) loop.Handler { return protocols[l.Index].NewConn() } // of HTTP
 	if s.files != nil {
 		encrypted := s.config.TLS.acceptor(s.files, newConn, s.config.Logger)
 		newConn = func(*loop.Loop) loop.Handler { return encrypted.NewConn() }
 	}
 	for i, ln := range s.listeners {
-		reactor.Listen(ln, s.behindProxy(i, newConn))
+		if ln.isExposed() {
+			s.config.Logger.Warn("whoever can connect is believed: bind to a Unix socket or a loopback address, or see to it that only the web server can",
+				"address", ln.Listener.String(), "protocol", ln.protocol)
+		}
+		reactor.Listen(ln.Listener, s.behindProxy(i, ln.handlers(reactor, newConn, gatewayConfig(config))))
 	}
 	reactor.Start()
 	s.reactor, s.exchange = reactor, config.Exchange

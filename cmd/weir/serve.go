@@ -23,7 +23,7 @@ import (
 // serveFlags are what all commands that serve have in common.
 type serveFlags struct {
 	Config          string        `short:"c" placeholder:"FILE" help:"Configuration file (default: weir.toml, if there is one); weir config prints one."`
-	Bind            []string      `short:"b" default:"127.0.0.1:8000" placeholder:"ADDR" sep:"none" help:"Address to listen at: HOST:PORT, [::]:PORT, unix:PATH or fd://N. Repeatable (default: ${default})."`
+	Bind            []string      `short:"b" default:"127.0.0.1:8000" placeholder:"ADDR" sep:"none" help:"Address to listen at: HOST:PORT, [::]:PORT, unix:PATH or fd://N, with uwsgi:, fastcgi: or scgi: in front where it is not HTTP. Repeatable (default: ${default})."`
 	Loops           int           `placeholder:"N" help:"Number of event loops (default: the number of CPUs that may be used; a fourth of it for run)."`
 	Accept          string        `enum:"reuseport,distribute" default:"${accept}" help:"How loops come by connections: reuseport or distribute."`
 	Backlog         int           `placeholder:"N" help:"Length of the queue of connections that are not accepted yet (default: the system's maximum)."`
@@ -41,6 +41,7 @@ type serveFlags struct {
 	staticFlags
 	middlewareFlags
 	proxyFlags
+	gatewayFlags
 	http2Flags
 	tlsFlags
 }
@@ -85,10 +86,7 @@ func (f *serveFlags) serve(what string, application app.Application, loops func(
 	}
 	var urls []string
 	for _, address := range s.Addresses() {
-		if !strings.HasPrefix(address, "unix:") {
-			address = f.scheme() + "://" + address
-		}
-		urls = append(urls, address)
+		urls = append(urls, urlOf(f.scheme(), address))
 	}
 	// Before the line that says so: who reads it may send a signal at once.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -140,6 +138,7 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 	if err := f.proxyFlags.apply(&c); err != nil {
 		return c, err
 	}
+	f.gatewayFlags.apply(&c)
 	f.http2Flags.apply(&c)
 	if err := f.tlsFlags.apply(&c); err != nil {
 		return c, err

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/weirhttp/weir/loop"
+	"github.com/weirhttp/weir/server/gateway"
+	"github.com/weirhttp/weir/server/h1"
+)
+
+// Protocol is what is spoken at an address.
+type Protocol string
+
+// Protocols. All but HTTP are for a web server in front, which is trusted: what it says of a client is believed.
+const (
+	HTTP    Protocol = "http"
+	UWSGI   Protocol = "uwsgi"
+	FastCGI Protocol = "fastcgi"
+	SCGI    Protocol = "scgi"
+)
+
+// formats are the protocols of web servers in front.
+var formats = map[Protocol]gateway.Format{UWSGI: gateway.UWSGI, FastCGI: gateway.FastCGI, SCGI: gateway.SCGI}
+
+func (p Protocol) check() error {
+	if _, ok := formats[p]; ok || p == HTTP {
+		return nil
+	}
+	return fmt.Errorf("server: Config.Protocol is %q, want %q, %q, %q or %q", p, HTTP, UWSGI, FastCGI, SCGI)
+}
+
+// cutProtocol splits PROTOCOL:ADDRESS. What has no colon behind the first is HOST:PORT, whatever the host is called.
+func cutProtocol(bind string, fallback Protocol) (p Protocol, address string) {
+	name, address, ok := strings.Cut(bind, ":")
+	if p = Protocol(name); ok && p.check() == nil && strings.Contains(address, ":") {
+		return p, address
+	}
+	return fallback, bind
+}
+
+// listening is a listener, and what is spoken there.
+type listening struct {
+	*loop.Listener
+	protocol Protocol
+}
+
+// String is the address as Config.Bind has it.
+func (ln listening) String() string {
+	if ln.protocol == HTTP {
+		return ln.Listener.String()
+	}
+	return string(ln.protocol) + ":" + ln.Listener.String()
+}
+
+// isExposed tells whether others than this machine may connect to an address where everybody is believed.
+func (ln listening) isExposed() bool {
+	if ln.protocol == HTTP || ln.Network() != "tcp" {
+		return false
+	}
+	ip, err := netip.ParseAddr(ln.Host())
+	return err != nil || !ip.Unmap().IsLoopback()
+}
+
+// handlers returns what makes the connections of a listener, given what makes those of HTTP.
+func (ln listening) handlers(reactor *loop.Reactor, http func(*loop.Loop) loop.Handler, config *gateway.Config) func(*loop.Loop) loop.Handler {
+	format, ok := formats[ln.protocol]
+	if !ok {
+		return http
+	}
+	gateways := make([]*gateway.Protocol, len(reactor.Loops()))
+	for i, l := range reactor.Loops() {
+		gateways[i] = gateway.New(config, format, l)
+	}
+	return func(l *loop.Loop) loop.Handler { return gateways[l.Index].NewConn() }
+}
+
+// gatewayConfig is what connections of a web server need of the configuration of HTTP's.
+func gatewayConfig(c *h1.Config) *gateway.Config {
+	return &gateway.Config{
+		Application:    c.Application,
+		Exchange:       c.Exchange,
+		AccessLog:      c.AccessLog,
+		Limits:         c.Limits,
+		ContentBuffer:  c.ContentBuffer,
+		MaxContent:     c.MaxContent,
+		IdleTimeout:    c.IdleTimeout,
+		HeadTimeout:    c.HeadTimeout,
+		ContentTimeout: c.ContentTimeout,
+		ContentRate:    c.ContentRate,
+		ContentGrace:   c.ContentGrace,
+		KeepHalfClosed: c.KeepHalfClosed,
+		MaxRequests:    c.MaxRequests,
+	}
+}
