@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"io"
 	"time"
 
@@ -23,6 +22,7 @@ type conn struct {
 	inside   bool // Data is running
 	behind   bool // the application is behind with reading content: more of it waits
 	last     bool // no request is read after this one
+	heard    bool // something was understood
 }
 
 // Opened implements loop.Handler.
@@ -57,6 +57,7 @@ func (c *conn) Data(in []byte) (n int) {
 
 // advance does what a piece asks for. So many octets are in behind it.
 func (c *conn) advance(p piece, behind int) {
+	c.heard = true
 	switch p.kind {
 	case begun:
 		c.move(headStarted)
@@ -283,9 +284,6 @@ func (c *conn) Closed(loop.Reason) {
 	c.drop()
 }
 
-// httpMethods are what HTTP begins with, and none of the protocols here.
-var httpMethods = [][]byte{[]byte("GET "), []byte("HEAD "), []byte("POST "), []byte("PUT "), []byte("OPTIONS "), []byte("PRI * HTTP/2")}
-
 // malformed closes a connection that cannot be understood any more. The operator is to know: what comes is a web server's, and
 // not what a client has made up.
 func (c *conn) malformed(in []byte, err error) {
@@ -294,13 +292,9 @@ func (c *conn) malformed(in []byte, err error) {
 		p.warned = second
 		p.config.Exchange.Log.Warn("malformed request, connection closed", "protocol", p.format.String(), "from", c.Remote().String(), "error", err)
 	}
-	if c.state == idle && c.requests == 0 {
-		for _, m := range httpMethods {
-			if bytes.HasPrefix(in, m) {
-				text := "this address speaks " + p.format.String() + " and not HTTP\n"
-				c.SetBuffer(append(c.Buffer(), "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n"+text...))
-			}
-		}
+	if first := in[:min(len(in), 1)]; !c.heard && string(first) >= "A" && string(first) <= "Z" { // a method of HTTP, maybe
+		b := append(c.Buffer(), "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nthis address speaks "...)
+		c.SetBuffer(append(append(b, p.format.String()...), ", not HTTP\n"...))
 	}
 	c.end(loop.ReasonProtocol, true)
 }

@@ -209,18 +209,14 @@ func (r *request) finish(c codec, limits *httpparse.Limits) *refusal {
 	}
 	u, ok := c.(*uwsgi)
 	r.split(ok && u.mountsAt())
-	target := r.uri
-	if len(target) == 0 {
+	if len(r.uri) == 0 {
 		r.composed = appendPercentEncoded(appendPercentEncoded(r.composed, r.script), r.path)
-		if len(r.composed) == 0 {
-			r.composed = append(r.composed, '/')
-		}
 		if len(r.query) > 0 {
 			r.composed = append(append(r.composed, '?'), r.query...)
 		}
 		r.uri = r.composed
 	} else if !r.hasQuery {
-		_, r.query, _ = bytes.Cut(target, question)
+		_, r.query, _ = bytes.Cut(r.uri, question)
 	}
 	return nil
 }
@@ -239,11 +235,12 @@ func (r *request) split(mounted bool) {
 		whole = r.script
 	}
 	switch {
-	case mounted:
-		r.path = withoutPrefix(r.path, r.script)
 	case !r.hasPath && bytes.Equal(whole, r.script):
 		r.script, r.path = nil, whole
-	case !r.hasPath:
+	case !r.hasPath || mounted:
+		if r.hasPath {
+			whole = r.path
+		}
 		if r.path = withoutPrefix(whole, r.script); len(r.path) == len(whole) {
 			r.script = nil
 		}
