@@ -23,29 +23,17 @@ func (c *Conn) Proxied() *Proxied {
 }
 
 // ConnOf is the connection that h is the Handler of. A step before the protocol embeds it by pointer: it is the Handler of the same connection
-// until Proceed.
+// until Handle.
 func ConnOf(h Handler) *Conn { return h.base() }
 
-// Proceed ends a step that comes before the protocol: from here on next, which has the same Conn, is the Handler, and is told
-// that the connection was opened. The step's Data goes on with next's when it is still open, and adds up what both consumed. p may be nil;
-// the client that it names is from now on the one that Remote tells, and whose connections are counted.
-func (c *Conn) Proceed(next Handler, p *Proxied) {
-	if next.base() != c {
-		panic("loop: Proceed: the handler of another connection")
-	}
-	c.SetDeadline(0)
-	c.handler = next
-	if p != nil {
-		// With its listener, so that it costs only the connections that have it.
-		ln := c.listener
-		c.listener = &Listener{network: ln.network, host: ln.host, port: ln.port, proxied: p}
-		if p.Remote.IsValid() {
-			c.moveTo(p.Remote)
-		}
-	}
-	next.Opened()
-	if c.loop.reactor.draining.Load() { // it was the step that was told to finish, or nobody yet
-		c.loop.Post(shutdownConn, c)
+// SetProxied takes note of what a proxy says. The client that it names is from now on the one that Remote tells, and whose connections are
+// counted.
+func (c *Conn) SetProxied(p *Proxied) {
+	// With its listener, so that it costs only the connections that have it.
+	ln := c.listener
+	c.listener = &Listener{network: ln.network, host: ln.host, port: ln.port, proxied: p}
+	if p.Remote.IsValid() {
+		c.moveTo(p.Remote)
 	}
 }
 

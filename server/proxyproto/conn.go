@@ -69,7 +69,12 @@ func (c *conn) Data(in []byte) (consumed int) {
 		return len(in)
 	}
 	c.passed = true
-	c.Proceed(c.next, p)
+	c.SetDeadline(0)
+	c.Handle(c.next)
+	if p != nil {
+		c.SetProxied(p)
+	}
+	c.next.Opened()
 	if n < len(in) && c.IsOpen() {
 		n += c.next.Data(in[n:])
 	}
