@@ -22,6 +22,9 @@ func (c *Conn) Proxied() *Proxied {
 	return c.listener.proxied
 }
 
+// Proxied is that of a connection that has the listener; nil for one of the reactor's.
+func (ln *Listener) Proxied() *Proxied { return ln.proxied }
+
 // ConnOf is the connection that h is the Handler of. A step before the protocol embeds it by pointer: it is the Handler of the same connection
 // until Handle.
 func ConnOf(h Handler) *Conn { return h.base() }

@@ -29,8 +29,7 @@ func (s *Server) offerHTTP2() {
 
 // serveEncryptedHTTP2 serves a connection with whose client HTTP/2 was agreed upon.
 func (s *Server) serveEncryptedHTTP2(c *tls.Conn, d *loop.Detached) {
-	host, port := h1.ServerName(d.Listener())
-	s.http2.ServeConn(c, host, port)
+	s.http2.ServeConn(c, addressOf(d))
 }
 
 // newHTTP2 is what serves connections of HTTP/2, with the settings of those of HTTP/1.1.
@@ -39,6 +38,7 @@ func (s *Server) newHTTP2(c *h1.Config) *h2.Server {
 		Application:    c.Application,
 		Exchange:       c.Exchange,
 		AccessLog:      c.AccessLog,
+		Forwarded:      c.Forwarded,
 		Limits:         c.Limits,
 		Server:         c.Server,
 		ContentBuffer:  c.ContentBuffer,
@@ -55,6 +55,17 @@ func (s *Server) newHTTP2(c *h1.Config) *h2.Server {
 
 // serveHTTP2 serves a connection that has left its loop.
 func (s *Server) serveHTTP2(d *loop.Detached) {
-	host, port := h1.ServerName(d.Listener())
-	go s.http2.ServeConn(d, host, port)
+	go s.http2.ServeConn(d, addressOf(d))
+}
+
+// addressOf is where a connection was accepted.
+func addressOf(d *loop.Detached) (at h2.Address) {
+	at.Name, at.Port = h1.ServerName(d.Listener())
+	if p := d.Listener().Proxied(); p != nil {
+		at.Encrypted, at.Anonymous = p.TLS, p.Anonymous
+		if p.Local.IsValid() {
+			at.Name, at.Port = h1.ServerNameOf(p.Local.Addr()), int(p.Local.Port())
+		}
+	}
+	return at
 }

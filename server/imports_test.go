@@ -25,7 +25,7 @@ var mayImport = map[string][]string{
 	"server/accesslog":  {},
 	"server/h1":         {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/forwarded"},
 	"server/ws":         {"app", "loop", "server/exchange"},
-	"server/h2":         {"httpparse", "app", "server/accesslog", "server/exchange"},
+	"server/h2":         {"httpparse", "app", "server/accesslog", "server/exchange", "server/forwarded"},
 	"server":            {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server/h2", "server/ws", "server/secure", "server/forwarded", "server/proxyproto", "server/gateway"},
 	"hub":               {"app"},
 	"python":            {"app", "loop", "hub"},

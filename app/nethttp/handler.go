@@ -35,8 +35,9 @@ type ApplicationHandler struct {
 	Failed func(environ *app.Environ, err error)
 	// Gateway is what all environs have in common; nil: what Handler says of it.
 	Gateway *app.Gateway
-	// Local is SERVER_NAME and SERVER_PORT of a request; nil: the address at which net/http has accepted it.
-	Local func(r *http.Request) (host string, port int)
+	// Local is wsgi.url_scheme, SERVER_NAME and SERVER_PORT of a request; nil: whether it came by TLS, and the address at which net/http has
+	// accepted it.
+	Local func(r *http.Request) (scheme, host string, port int)
 }
 
 // ServeHTTP implements http.Handler.

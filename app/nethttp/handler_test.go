@@ -386,7 +386,7 @@ func TestHandlerSettings(t *testing.T) {
 			return nil
 		},
 		Gateway: &app.Gateway{Software: "test/1", Errors: &complaints, Extra: map[string]any{"deployer.key": "value"}},
-		Local:   func(r *http.Request) (string, int) { return "local." + r.Host, 8000 },
+		Local:   func(r *http.Request) (string, string, int) { return "https", "local." + r.Host, 8000 },
 	}
 	r := httptest.NewRequest("POST", "/", nil)
 	r.Body = whole{app.NewMemory([]byte("content")), io.NopCloser(nil)}

@@ -18,14 +18,14 @@ type source struct {
 	script              string
 	fields              []field
 	length              int64
-	localHost           string
+	scheme, localHost   string
 	localPort           int
 	response            *response // for Defer
 }
 
 type field struct{ name, value []byte }
 
-func newSource(r *http.Request, localOf func(*http.Request) (string, int)) *source {
+func newSource(r *http.Request, localOf func(*http.Request) (string, string, int)) *source {
 	s := &source{r: r, query: []byte(r.URL.RawQuery), length: contentLength(r)}
 	target := r.RequestURI
 	if target == "" { // made by http.NewRequest, for a test or by middleware
@@ -51,7 +51,7 @@ func newSource(r *http.Request, localOf func(*http.Request) (string, int)) *sour
 	if localOf == nil {
 		localOf = local
 	}
-	s.localHost, s.localPort = localOf(r)
+	s.scheme, s.localHost, s.localPort = localOf(r)
 	return s
 }
 
@@ -89,10 +89,13 @@ func contentLength(r *http.Request) int64 {
 }
 
 // local is the address at which the client was accepted, or what else comes close to it.
-func local(r *http.Request) (host string, port int) {
+func local(r *http.Request) (scheme, host string, port int) {
+	if scheme = "http"; r.TLS != nil {
+		scheme = "https"
+	}
 	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		if host, port = splitHostPort(addr.String()); host != "" {
-			return host, port
+			return scheme, host, port
 		}
 	}
 	if host, port = splitHostPort(r.Host); host == "" {
@@ -105,7 +108,7 @@ func local(r *http.Request) (host string, port int) {
 			port = 443
 		}
 	}
-	return host, port
+	return scheme, host, port
 }
 
 // splitHostPort is net.SplitHostPort; host is "" where address is of another form.
@@ -131,12 +134,7 @@ func (s *source) Query() []byte  { return s.query }
 
 func (s *source) Protocol() string { return s.r.Proto }
 
-func (s *source) Scheme() string {
-	if s.r.TLS != nil {
-		return "https"
-	}
-	return "http"
-}
+func (s *source) Scheme() string { return s.scheme }
 
 // TLS implements app.Encrypted.
 func (s *source) TLS() *tls.ConnectionState { return s.r.TLS }

@@ -141,13 +141,13 @@ func ServerName(ln *loop.Listener) (host string, port int) {
 	}
 	host = ln.Host()
 	if ip, err := netip.ParseAddr(host); err == nil {
-		host = serverName(ip)
+		host = ServerNameOf(ip)
 	}
 	return host, ln.Port()
 }
 
-// serverName is what SERVER_NAME is at an address.
-func serverName(ip netip.Addr) string {
+// ServerNameOf is what SERVER_NAME is at an address.
+func ServerNameOf(ip netip.Addr) string {
 	switch {
 	case ip.IsUnspecified():
 		return "localhost"

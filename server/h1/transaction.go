@@ -222,7 +222,7 @@ func (t *transaction) Remote() (host string, port int) {
 // Local implements app.Source.
 func (t *transaction) Local() (host string, port int) {
 	if p := t.c.Proxied(); p != nil && p.Local.IsValid() {
-		host, port = serverName(p.Local.Addr()), int(p.Local.Port())
+		host, port = ServerNameOf(p.Local.Addr()), int(p.Local.Port())
 	} else {
 		n := t.c.protocol.name(t.c.Listener())
 		host, port = n.host, n.port

@@ -13,8 +13,7 @@ import (
 type handler struct {
 	server    *Server
 	conn      *conn
-	host      string // SERVER_NAME
-	port      int
+	at        Address
 	requests  atomic.Int64
 	collected atomic.Int64 // octets of content that are held for requests whose application is not called yet
 }
@@ -38,6 +37,7 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		state := tls.ConnectionState()
 		r.TLS = &state
 	}
+	origin := h.origin(r)
 	if !h.receive(w, r) {
 		w.refuse(0, "")
 		return
@@ -48,12 +48,10 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		Application: call.application,
 		Failed:      call.failed,
 		Gateway:     &s.config.Exchange.Gateway,
-		Local:       h.local,
+		Local:       func(*http.Request) (string, string, int) { return origin.scheme, origin.name, origin.port },
 	}
 	a.ServeHTTP(w, r)
 }
-
-func (h *handler) local(*http.Request) (host string, port int) { return h.host, h.port }
 
 // call is the call of the application for one request. It takes a place among the applications that may block, until it is over or
 // the answer is deferred.

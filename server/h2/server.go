@@ -22,6 +22,7 @@ import (
 	"github.com/weirhttp/weir/httpparse"
 	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
+	"github.com/weirhttp/weir/server/forwarded"
 )
 
 // Config is what all connections of a server share. Zero durations mean that there is no limit.
@@ -30,6 +31,8 @@ type Config struct {
 	Exchange    *exchange.Config
 	// AccessLog is told of each request; nil: there is none.
 	AccessLog *accesslog.Log
+	// Forwarded is who may speak for other clients; nil: nobody.
+	Forwarded *forwarded.Policy
 	// Limits bound a request head, as they would the same one of HTTP/1.1.
 	Limits httpparse.Limits
 	// Server is the value of the Server field; "" leaves the field out.
@@ -49,6 +52,14 @@ type Config struct {
 	ContentGrace time.Duration
 	// MaxRequests is how many requests a connection may carry; 0: no limit.
 	MaxRequests int
+}
+
+// Address is where a connection was accepted, and what a proxy says of it in the PROXY protocol.
+type Address struct {
+	Name      string // SERVER_NAME
+	Port      int    // SERVER_PORT
+	Encrypted bool   // the client speaks TLS with the proxy
+	Anonymous bool   // the proxy does not name the client
 }
 
 // maxStreams is how many requests a connection may carry at a time. RFC 9113 6.5.2 wants 100 or more.
@@ -86,13 +97,12 @@ func New(config *Config) *Server {
 }
 
 // ServeConn serves a connection whose client has sent nothing that was read, the preface neither, and returns when it is closed. That
-// c is a connection of TLS, it tells by a method ConnectionState, as that of *tls.Conn. host and port are SERVER_NAME
-// and SERVER_PORT.
-func (s *Server) ServeConn(c net.Conn, host string, port int) {
+// c is a connection of TLS, it tells by a method ConnectionState, as that of *tls.Conn.
+func (s *Server) ServeConn(c net.Conn, at Address) {
 	conn := newConn(c, s)
 	opts := &http2.ServeConnOpts{
 		BaseConfig: baseConfig(s.base),
-		Handler:    &handler{server: s, conn: conn, host: host, port: port},
+		Handler:    &handler{server: s, conn: conn, at: at},
 	}
 	if tls, ok := c.(stater); ok {
 		s.frames.ServeConn(&tlsConn{conn, tls}, opts)
