@@ -151,6 +151,9 @@ func (f *filtering) filtered(body Body) Body {
 	if f.deferred != nil {
 		return body
 	}
+	if body == nil && f.pending == nil && !f.passed {
+		return nil // the protocol was switched, or start forgotten
+	}
 	if body == nil {
 		body = Empty()
 	}
