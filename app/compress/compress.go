@@ -22,7 +22,7 @@ type Options struct {
 	// MinSize is how many octets content must have to be worth it, where its length is known. Default: 1024; -1: none.
 	MinSize int64
 	// MaxStreams bounds the memory: so many responses that are longer than 64 KiB, or of unknown length, are compressed at a time, for about 1 MiB
-	// each. More of them leave as they are. Default: 128.
+	// each, 1.5 in brotli. More of them leave as they are. Default: 128.
 	MaxStreams int
 	// Skip are media types that are not compressed, beside those that are compressed as it is: "text/csv", "application/*".
 	Skip []string
@@ -43,7 +43,7 @@ const (
 // A compressed response has "Vary: Accept-Encoding", as has one that would be for another client, and its ETag is weak, since the octets
 // are others (RFC 9110 8.8.1). A HEAD is answered with the fields of the GET.
 //
-// Content of up to 64 KiB is compressed where the application runs, for half a millisecond at most; longer content and files on a
+// Content of up to 64 KiB is compressed where the application runs, for a millisecond or so; longer content and files on a
 // goroutine. Streams are compressed a chunk at a time: one that takes long is a call that blocks, and the loop goes on without it.
 func New(application app.Application, options Options) (app.Application, error) {
 	m, err := newMiddleware(options)
