@@ -225,6 +225,9 @@ func TestFilterContent(t *testing.T) {
 	for length, content := range map[string]string{"short": "some content", "long": strings.Repeat("much more content ", 20_000), "none": ""} {
 		for way, application := range ways(t, content) {
 			for _, c := range filterCases {
+				if length == "none" && c.name != "coded" {
+					continue // the same as of short content
+				}
 				t.Run(length+"/"+way+"/"+c.name, func(t *testing.T) {
 					if way == "expired" && strings.HasPrefix(c.name, "replaced") {
 						return // a deadline's response has no other body in its place
