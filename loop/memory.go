@@ -31,8 +31,15 @@ func NewMemoryListener(host string, port int) *Listener {
 
 // Feed delivers p as if it had been received in one read; p is not kept.
 func (m *Memory) Feed(p []byte) {
-	c := m.c
-	for len(p) > 0 && c.state == open {
+	for c := m.c; len(p) > 0 && c.state == open; c = m.c { // another one, after Become
+		if y := c.layer(); y != nil {
+			if y.in == nil {
+				y.in = newInput(len(p))
+			}
+			y.in.add(p)
+			c.openKept()
+			break
+		}
 		buf := c.loop.turn.in
 		if c.in == nil && c.held {
 			c.in = newInput(holdSize)
@@ -48,8 +55,8 @@ func (m *Memory) Feed(p []byte) {
 			poison(buf[:n])
 		}
 	}
-	c.loop.settle()
-	c.loop.check(c)
+	m.c.loop.settle()
+	m.c.loop.check(m.c)
 }
 
 // EOF ends the client's sending.

@@ -469,6 +469,22 @@ func TestTLSProtocols(t *testing.T) {
 	}
 }
 
+// A client that has more connections than it may is closed before a handshake, and one that has closed its own has room again.
+func TestTLSPerAddress(t *testing.T) {
+	e := serveTLS(t, server.Config{Application: tlsApplication, MaxPerAddress: 1, AcceptAtOnce: true})
+	first := e.connect(e.socket())
+	getOver(t, first, "/")
+	if got, err := io.ReadAll(e.socket()); len(got) > 0 || err != nil {
+		t.Errorf("one too many: %q, %v", got, err)
+	}
+	_ = first.Close()
+	until(t, "there is room again", func() bool {
+		c := tls.Client(e.socket(), e.client)
+		defer c.Close()
+		return c.Handshake() == nil
+	})
+}
+
 // Shutdown answers what runs, says goodbye, and leaves nothing.
 func TestTLSShutdown(t *testing.T) {
 	e := serveTLS(t, server.Config{Application: tlsApplication})
