@@ -50,7 +50,11 @@ func (r *runCommand) Run() error {
 	if r.App == "" {
 		return &usageError{"run: which application? Give module:callable, or app in a configuration file"}
 	}
-	if _, err := r.serveFlags.serverConfig(); err != nil { // before anything is started
+	config, err := r.serveFlags.serverConfig() // before anything is started
+	if err == nil {
+		err = r.checkFiles(&config)
+	}
+	if err != nil {
 		return err
 	}
 	topics := hub.New(hub.Options{})

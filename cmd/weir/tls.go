@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -69,6 +70,15 @@ func (f *tlsFlags) apply(c *server.Config) error {
 	}
 	c.TLS = t
 	return nil
+}
+
+// checkFiles tells of files that cannot be used before something is started that takes longer. Server.New reads them.
+func (f *tlsFlags) checkFiles(c *server.Config) error {
+	if c.TLS == nil {
+		return nil
+	}
+	_, err := secure.OpenFiles(&tls.Config{}, c.TLS.Certificates, c.TLS.ClientCAs, slog.New(slog.DiscardHandler))
+	return tlsFailed(err)
 }
 
 // tlsFailed is err with the option in it in the place of the field of server.Config.

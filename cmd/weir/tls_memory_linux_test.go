@@ -13,7 +13,7 @@ import (
 // TestTLSIdleMemory: what a connection costs that has had its requests and waits for the next one. -v prints it.
 func TestTLSIdleMemory(t *testing.T) {
 	const (
-		connections = 600
+		connections = 400
 		before      = 100 // warm up what is there once
 		bar         = 24 << 10
 	)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -15,6 +16,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
 )
 
 // client runs a program that is a client, and returns what it prints and its exit status.
@@ -367,5 +371,72 @@ func TestRunTLS(t *testing.T) {
 	}
 	if status := p.stop(); status != 0 {
 		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+}
+
+// TestTLSTogether: the PROXY protocol comes before TLS; files and WebSockets are behind it, as behind no TLS.
+func TestTLSTogether(t *testing.T) {
+	a := certificate(t, "localhost")
+	dir := t.TempDir()
+	content := bytes.Repeat([]byte("0123456789abcdef!"), 100_000)
+	if err := os.WriteFile(filepath.Join(dir, "file"), content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"demo", "-b", "127.0.0.1:0", "-b", "127.0.0.1:0", "--static", "/files=" + dir}, a.flags()...)
+	p := start(t, nil, args...)
+	for _, version := range []string{"--http1.1", "--http2"} {
+		if out, status := p.curl(a, "/files/file", version); status != 0 || out != string(content) {
+			t.Errorf("%s: exit %d, %d octets of %d", version, status, len(out), len(content))
+		}
+		if out, status := p.curl(a, "/files/file", version, "-r", "17-33"); status != 0 || out != string(content[17:34]) {
+			t.Errorf("%s: exit %d, %q", version, status, out)
+		}
+	}
+	dialer := ws.Dialer{TLSConfig: &tls.Config{RootCAs: a.roots, ServerName: "localhost"}, Timeout: patience}
+	c, _, _, err := dialer.Dial(context.Background(), "wss://"+p.at[0]+"/websocket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(patience))
+	for _, size := range []int{5, 50_000} {
+		message := content[:size]
+		if err := wsutil.WriteClientText(c, message); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := wsutil.ReadServerText(c); err != nil || !bytes.Equal(got, message) {
+			t.Errorf("%d octets came back of %d, %v", len(got), size, err)
+		}
+	}
+	_ = c.Close() // or the end waits for it
+	if status := p.stop(); status != 0 {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+
+	p = start(t, nil, append(args, "--proxy-protocol", "all")...)
+	raw := p.dial()
+	if _, err := io.WriteString(raw, "PROXY TCP4 192.0.2.7 192.0.2.1 4321 443\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	encrypted := tls.Client(raw, &tls.Config{RootCAs: a.roots, ServerName: "localhost"})
+	if _, err := io.WriteString(encrypted, "GET /environ HTTP/1.0\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	out, err := io.ReadAll(encrypted)
+	if err != nil || !strings.Contains(string(out), `"REMOTE_ADDR": "192.0.2.7"`) || !strings.Contains(string(out), `"SSL_PROTOCOL": "TLSv1.3"`) {
+		t.Errorf("%s, %v", out, err)
+	}
+	for _, version := range []string{"--http1.1", "--http2"} {
+		if out, status := p.curl(a, "/environ", "--haproxy-protocol", version); status != 0 || environ(t, out)["wsgi.url_scheme"] != "https" {
+			t.Errorf("%s: exit %d, %s", version, status, out)
+		}
+	}
+}
+
+// TestRunTLSMistake: a file that is missing is told before Python is started.
+func TestRunTLSMistake(t *testing.T) {
+	status, _, stderr := runToEnd(t, "run", "app:app", "-b", "127.0.0.1:0", "--chdir", applications(t), "--certfile", "/nowhere/c")
+	if status != 1 || !strings.Contains(stderr, "--certfile /nowhere/c: no such file") || strings.Contains(stderr, "workers are ready") {
+		t.Errorf("exit %d: %s", status, stderr)
 	}
 }
