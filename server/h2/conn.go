@@ -12,7 +12,7 @@ import (
 )
 
 // readSize is how much is read ahead: the frames are read a few octets at a time.
-const readSize = 4 << 10
+const readSize = 2 << 10
 
 // conn is the socket as golang.org/x/net/http2 sees it. It follows the frames of both directions, so that a client which
 // sends what costs it nothing, without end, or does not end what it has begun, is sent away.
@@ -22,6 +22,7 @@ type conn struct {
 	credit credit
 
 	// The reader's.
+	plain  bool   // nothing is read ahead: crypto/tls has a record to read from
 	buf    []byte // what was read ahead
 	off    int
 	in     follower
@@ -36,6 +37,7 @@ type conn struct {
 
 func newConn(c net.Conn, s *Server) *conn {
 	conn := &conn{Conn: c, server: s}
+	_, conn.plain = c.(stater)
 	conn.in.left = len(http2.ClientPreface)
 	conn.credit.init()
 	return conn
@@ -64,7 +66,7 @@ func (c *conn) Read(p []byte) (int, error) {
 		if c.failed != nil {
 			return 0, c.failed
 		}
-		if len(p) >= readSize {
+		if c.plain || len(p) >= readSize {
 			n, err := c.Conn.Read(p)
 			return c.received(p[:n], err)
 		}
