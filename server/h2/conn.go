@@ -54,7 +54,7 @@ type tlsConn struct {
 	stater
 }
 
-// errCalm sends the client away: GOAWAY with ENHANCE_YOUR_CALM.
+// errCalm sends the client away: with GOAWAY and ENHANCE_YOUR_CALM, or without a word where x/net/http2 is net/http's (Go 1.27).
 var errCalm = http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 
 // Read implements net.Conn.
