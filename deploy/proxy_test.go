@@ -66,13 +66,7 @@ func TestFields(t *testing.T) {
 // TestChain: through two proxies that trust one another, the client is the one that the first proxy sees.
 func TestChain(t *testing.T) {
 	inner := nginx(t)
-	outer := &proxy{t: t, address: [2]string{inner.at, inner.at}}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	outer.at = ln.Addr().String()
-	_ = ln.Close()
+	outer := &proxy{t: t, address: [2]string{inner.at, inner.at}, at: vacant(t)}
 	haproxy(t, outer, "haproxy.cfg")
 	environ := outer.environ("http", client(), forged...)
 	if got := environ["REMOTE_ADDR"]; got != from {
@@ -80,6 +74,20 @@ func TestChain(t *testing.T) {
 	}
 	if got := environ["HTTP_X_FORWARDED_FOR"]; got != from+", 127.0.0.1" {
 		t.Errorf("X-Forwarded-For is %q", got)
+	}
+}
+
+// TestPython: an application in Python has the same environ.
+func TestPython(t *testing.T) {
+	_, at := serve(t, "127.0.0.1:0", "run", "environ:application", "--chdir", "testdata", "-w", "1")
+	p := (&proxy{t: t, address: [2]string{at, at}, at: vacant(t)}).nginx()
+	c := client()
+	for i := range 10 { // so that the worker has met the like
+		environ := p.environ("http", c, forged[i%2*len(forged):]...)
+		if environ["REMOTE_ADDR"] != from || environ["HTTP_HOST"] != "example.org:8080" || environ["SERVER_NAME"] != "example.org" ||
+			environ["REMOTE_PORT"] != "" || environ["HTTP_FORWARDED"] != "" || environ["HTTP_X_FORWARDED_PROTO"] != "http" {
+			t.Fatalf("%d: %v", i, environ)
+		}
 	}
 }
 

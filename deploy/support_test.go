@@ -115,7 +115,14 @@ func (p *process) until(what string, done func() bool) {
 // weir starts the demo at address, and returns it with the address that it has then.
 func weir(t *testing.T, address string, options ...string) (*process, string) {
 	t.Helper()
-	p := start(t, binary, append([]string{"demo", "-b", address, "--forwarded-allow-ips", "127.0.0.1"}, options...)...)
+	return serve(t, address, append([]string{"demo"}, options...)...)
+}
+
+// serve starts a command of weir's at address.
+func serve(t *testing.T, address string, command ...string) (*process, string) {
+	t.Helper()
+	// Clients connect from another address of this machine.
+	p := start(t, binary, append(command[:1:1], append([]string{"-b", address, "--forwarded-allow-ips", "127.0.0.1"}, command[1:]...)...)...)
 	var at []string
 	p.until("weir serves", func() bool {
 		at = regexp.MustCompile(` at http://(\S+) with `).FindStringSubmatch(p.out.String())
@@ -141,13 +148,19 @@ func behind(t *testing.T, options ...string) *proxy {
 	for i := range p.weirs {
 		p.weirs[i], p.address[i] = weir(t, "127.0.0.1:0", append(options, "--server-header", serverHeader(i))...)
 	}
+	p.at = vacant(t)
+	return p
+}
+
+// vacant is an address that nobody listens at.
+func vacant(t *testing.T) string {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.at = ln.Addr().String()
-	_ = ln.Close()
-	return p
+	defer ln.Close()
+	return ln.Addr().String()
 }
 
 // serverHeader is the Server field of the i'th weir's answers, which tells them apart.
@@ -167,10 +180,16 @@ func (p *proxy) configuration(file string, replace ...string) string {
 	return strings.NewReplacer(replace...).Replace(text)
 }
 
-// nginx starts nginx with the file as Debian's nginx.conf includes it.
+// nginx starts nginx in front of two weirs.
 func nginx(t *testing.T, options ...string) *proxy {
 	t.Helper()
-	p := behind(t, options...)
+	return behind(t, options...).nginx()
+}
+
+// nginx starts nginx with the file as Debian's nginx.conf includes it.
+func (p *proxy) nginx() *proxy {
+	t := p.t
+	t.Helper()
 	dir := t.TempDir()
 	around := "worker_processes 1;\npid " + dir + "/pid;\nevents { worker_connections 768; }\nhttp {\n  access_log off;\n"
 	if os.Getuid() == 0 {

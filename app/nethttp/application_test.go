@@ -190,6 +190,7 @@ func TestApplicationRequest(t *testing.T) {
 		{"protocol", with("GET", "/"), func(r *http.Request) string { return fmt.Sprintf("%s %d %d", r.Proto, r.ProtoMajor, r.ProtoMinor) }, "HTTP/1.1 1 1"},
 		{"odd protocol", with("GET", "/", "SERVER_PROTOCOL", "INCLUDED"), func(r *http.Request) string { return fmt.Sprintf("%s %d %d", r.Proto, r.ProtoMajor, r.ProtoMinor) }, "INCLUDED 1 1"},
 		{"client", with("GET", "/"), func(r *http.Request) string { return r.RemoteAddr }, "192.0.2.1:1234"},
+		{"client without port", with("GET", "/", "REMOTE_PORT", ""), func(r *http.Request) string { return r.RemoteAddr }, "192.0.2.1:0"},
 		{"http", with("GET", "/"), func(r *http.Request) string { return fmt.Sprint(r.TLS == nil) }, "true"},
 		{"https", with("GET", "/", "wsgi.url_scheme", "https"), func(r *http.Request) string { return fmt.Sprintf("%v %s", r.TLS.HandshakeComplete, r.TLS.ServerName) }, "true example.com"},
 		{"address", with("GET", "/", nethttp.RequestKey, "none"), func(r *http.Request) string { return fmt.Sprint(r.Context().Value(http.LocalAddrContextKey)) }, "example.com:80"},
