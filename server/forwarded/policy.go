@@ -47,10 +47,17 @@ const (
 	xOther // nothing that weir knows of
 )
 
+// kinds are those that a head has.
+type kinds [xOther + 1]bool
+
 // kindOf is the kind of a field by its name.
 func kindOf(name []byte) kind {
 	const prefix = "x-forwarded-"
 	switch {
+	case len(name) < len("forwarded"):
+		return none
+	case name[0]|0x20 != 'x' && name[0]|0x20 != 'f': // most are told from it by that
+		return none
 	case len(name) == len("forwarded") && equalFold(name, "forwarded"):
 		return standard
 	case len(name) <= len(prefix) || !equalFold(name[:len(prefix)], prefix):
@@ -112,7 +119,7 @@ func (p *Policy) Read(head Head, peer netip.Addr, anonymous bool) (o Origin) {
 		return o
 	}
 	o.trusted = true
-	var met [xOther + 1]bool
+	var met kinds
 	for i := range head.Fields() {
 		name, _ := head.Field(i)
 		if k := kindOf(name); k != none && p.writes(name) {
@@ -122,7 +129,7 @@ func (p *Policy) Read(head Head, peer netip.Addr, anonymous bool) (o Origin) {
 	o.x = met[xFor] || met[xProto] || met[xHost] || met[xPort]
 	switch {
 	case o.x:
-		p.readX(head, &o)
+		p.readX(head, &o, &met)
 	case met[standard]:
 		p.readStandard(head, &o)
 	}

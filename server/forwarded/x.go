@@ -11,7 +11,7 @@ import (
 //
 // Each proxy appends to X-Forwarded-For who has connected to it. The others are lists too where proxies append to them, and one
 // value where they replace it: what belongs to the client stands at the same place from the right, or is the first.
-func (p *Policy) readX(head Head, o *Origin) {
+func (p *Policy) readX(head Head, o *Origin, met *kinds) {
 	place, length := 0, 0
 	for element := range p.elements(head, xFor) {
 		length++
@@ -26,26 +26,25 @@ func (p *Policy) readX(head Head, o *Origin) {
 		place++
 	}
 	place = max(min(place, length-1), 0)
-	if s, ok := p.at(head, xProto, place); ok {
-		o.Scheme = scheme(s)
+	if met[xProto] {
+		o.Scheme = scheme(p.at(head, xProto, place))
 	}
-	if s, ok := p.at(head, xHost, place); ok {
-		o.Host = authority(s)
+	if met[xHost] {
+		o.Host = authority(p.at(head, xHost, place))
 	}
-	if s, ok := p.at(head, xPort, place); ok {
-		o.Port = port(s)
+	if met[xPort] {
+		o.Port = port(p.at(head, xPort, place))
 	}
 }
 
-// at is the element at a place from the right, the first of a shorter list.
-func (p *Policy) at(head Head, k kind, place int) (element []byte, ok bool) {
-	for e := range p.elements(head, k) {
-		element, ok = e, true
+// at is the element at a place from the right, the first of a shorter list, nil when the list is empty.
+func (p *Policy) at(head Head, k kind, place int) (element []byte) {
+	for element = range p.elements(head, k) {
 		if place--; place < 0 {
 			break
 		}
 	}
-	return element, ok
+	return element
 }
 
 // node reads an address, with or without port: 192.0.2.1, 192.0.2.1:80, 2001:db8::1, [2001:db8::1], [2001:db8::1]:80. Names,

@@ -138,3 +138,15 @@ func TestAccessLogVia(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkVia is a request as a proxy sends it, whose application asks for nothing.
+func BenchmarkVia(b *testing.B) {
+	request := []byte("GET /plaintext HTTP/1.1\r\nHost: example.org\r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n" +
+		"X-Forwarded-Host: example.org\r\nX-Forwarded-Port: 443\r\n\r\n")
+	c := dial(b, plaintext, believing(b, "127.0.0.0/8", "::1"))
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Feed(request)
+		c.out.Reset()
+	}
+}
