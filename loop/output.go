@@ -13,9 +13,11 @@ type output struct {
 
 // section is a part of a file that follows buf.
 type section struct {
-	file   File
-	offset int64
-	left   int64
+	file     File
+	offset   int64
+	left     int64
+	present  int64 // up to here it was looked whether it is in memory
+	fetching bool  // it is being read into memory
 }
 
 // File is what is sent with sendfile(2), or read where there is none.
@@ -94,7 +96,7 @@ func (c *Conn) SendFile(file File, offset, n int64) {
 	if c.out == nil {
 		c.out = outputs.Get().(*output)
 	}
-	c.out.file = section{file, offset, n}
+	c.out.file = section{file: file, offset: offset, left: n}
 	c.full, c.short = true, false
 	c.expectProgress()
 	c.continueLater() // the first octets leave with the next event: Drained must not be called from in here
@@ -245,9 +247,15 @@ var fileBudget int64 = 1 << 20 // lowered by tests
 // drainFile sends what the client takes of the file. It is false when the connection failed.
 func (c *Conn) drainFile() bool {
 	s := &c.out.file
+	if s.fetching {
+		return true
+	}
 	for budget := fileBudget; s.left > 0; {
 		if budget == 0 {
 			c.continueLater()
+			break
+		}
+		if c.await(s) {
 			break
 		}
 		n, again, err := c.sendFile(s.file, s.offset, min(s.left, budget))

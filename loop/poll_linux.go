@@ -43,7 +43,7 @@ func (c *Conn) register() error {
 
 // reads is the interest of a connection that is read from.
 func (c *Conn) reads() interest {
-	if c.out != nil {
+	if c.sends() {
 		return readingAlso
 	}
 	return reading

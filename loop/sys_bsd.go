@@ -44,6 +44,9 @@ func (c *Conn) sendFile(file File, offset, n int64) (sent int64, again bool, err
 	return c.copyFile(file, offset, n)
 }
 
+// cold is not known.
+func cold(File, int64, int64) bool { return false }
+
 // acceptSocket accepts one connection, non-blocking and closed on exec.
 func acceptSocket(fd int) (nfd int, remote address, err error) {
 	nfd, sa, err := socket.Accept(fd)

@@ -82,6 +82,18 @@ func (c *Conn) sendFile(file File, offset, n int64) (sent int64, again bool, err
 	return 0, false, err
 }
 
+// cold tells whether reading the ends of a part of a file would wait for a disk; what is between them mostly is as they are. File systems
+// that cannot say count as memory.
+func cold(file File, offset, n int64) bool {
+	var octet [1]byte
+	for _, at := range [2]int64{offset, offset + n - 1} {
+		if _, err := unix.Preadv2(int(file.Fd()), [][]byte{octet[:]}, at, unix.RWF_NOWAIT); err == unix.EAGAIN {
+			return true
+		}
+	}
+	return false
+}
+
 // acceptSocket accepts one connection, non-blocking and closed on exec.
 func acceptSocket(fd int) (nfd int, remote address, err error) {
 	var sa unix.RawSockaddrAny
