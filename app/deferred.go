@@ -92,5 +92,13 @@ type Watcher interface {
 	Drained()
 }
 
+// Layer is a Deferred that middleware has put in front of another one (Environ.OnDefer). It spares servers the way through it for answers that it
+// would pass on as they are.
+type Layer interface {
+	Deferred
+	// Below returns the Deferred that the layer would pass r on to; nil: r is for the layer itself.
+	Below(r *Response) Deferred
+}
+
 // Deferrer makes the Deferred of a request. It is implemented by servers.
 type Deferrer interface{ Defer() Deferred }

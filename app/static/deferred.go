@@ -109,6 +109,14 @@ func (d *deferred) Answer(r *app.Response) error {
 	return nil
 }
 
+// Below implements app.Layer.
+func (d *deferred) Below(r *app.Response) app.Deferred {
+	if yes, _ := d.replaced(); yes || names(r.Headers) {
+		return nil
+	}
+	return d.Deferred
+}
+
 // SetDeadline implements app.Deferred. What is sent at a deadline is there whole, so no file can be named with it.
 func (d *deferred) SetDeadline(wait time.Duration, r *app.Response) {
 	if r != nil && names(r.Headers) {

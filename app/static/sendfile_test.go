@@ -52,6 +52,19 @@ var answers = map[string]func(environ *app.Environ, start app.StartResponse, sta
 		}()
 		return nil
 	},
+	"deferred, on the loop": func(environ *app.Environ, _ app.StartResponse, status string, headers []app.Header) app.Body {
+		d := environ.Defer()
+		loop := d.Executor().(app.Poller)
+		loop.Post(func() {
+			r := &app.Response{Status: status, Headers: headers, Content: []byte("secret content")}
+			if err := loop.Answer(d, r); err != nil {
+				panic(err)
+			}
+			clear(r.Headers) // they are the caller's again
+			clear(r.Content)
+		})
+		return nil
+	},
 	"deferred in steps": func(environ *app.Environ, _ app.StartResponse, status string, headers []app.Header) app.Body {
 		d := environ.Defer()
 		go func() {

@@ -76,6 +76,17 @@ func (e executor) RemoveReader(fd int) { e.loop.Unwatch(fd) }
 
 // Answer implements app.Poller.
 func (e executor) Answer(d app.Deferred, r *app.Response) error {
+	for {
+		layer, ok := d.(app.Layer)
+		if !ok {
+			break
+		}
+		below := layer.Below(r)
+		if below == nil {
+			break
+		}
+		d = below
+	}
 	if own, ok := d.(*Deferred); ok && own.wire.Host() == e.Host {
 		return own.answerNow(r)
 	}
