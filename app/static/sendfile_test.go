@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +16,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/app/nethttp"
 	"github.com/weirhttp/weir/app/static"
 )
 
@@ -310,3 +314,38 @@ type counted struct {
 
 func (c *counted) Next() ([]byte, error) { return c.next() }
 func (c *counted) Close() error          { c.close(); return nil }
+
+// TestSendfileOverNetHTTP: middleware holds whatever the wire is.
+func TestSendfileOverNetHTTP(t *testing.T) {
+	dir := files(t)
+	sendfile, err := static.NewSendfile([]static.Handover{{Dir: dir}}, static.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sendfile.Close()
+	for way, application := range answers {
+		if way == "deferred, on the loop" {
+			continue // there is none
+		}
+		s := httptest.NewServer(nethttp.Handler(sendfile.Wrap(func(environ *app.Environ, start app.StartResponse) app.Body {
+			return application(environ, start, "200 OK", []app.Header{{Name: "X-Sendfile", Value: dir + string(environ.Path())}})
+		})))
+		for path, want := range map[string]string{"/large.bin": string(large[100:5000000]), "/a.txt": "", "/none": "Not Found\n"} {
+			request, err := http.NewRequest("GET", s.URL+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Range", "bytes=100-4999999")
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, err := io.ReadAll(response.Body)
+			if err != nil || string(content) != want || response.Header.Get("X-Sendfile") != "" {
+				t.Errorf("%s, %s: %s, %d octets, %v", way, path, response.Status, len(content), err)
+			}
+			_ = response.Body.Close()
+		}
+		s.Close()
+	}
+}
