@@ -80,7 +80,7 @@ func (r *running) url(path string) string { return "http://" + r.Addresses()[0] 
 
 func (r *running) dial() net.Conn {
 	r.t.Helper()
-	network, address := "tcp", r.Addresses()[0]
+	network, address := "tcp", strings.TrimPrefix(r.Addresses()[0], "fastcgi:")
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, address = "unix", path
 	}
