@@ -37,7 +37,7 @@ func eachGateway(t *testing.T, config server.Config, test func(t *testing.T, pro
 	}
 }
 
-// get asks nginx, and reads the answer whole.
+// ask asks nginx, and reads the answer whole.
 func (n *nginx) ask(t *testing.T, method, path string, body io.Reader, fields ...string) (*http.Response, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -81,6 +81,7 @@ func TestNginx(t *testing.T) {
 	if err := os.WriteFile(file, fileContent, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	validated := app.Validator(keys)
 	application := func(environ *app.Environ, start app.StartResponse) app.Body {
 		switch path := string(environ.Path()); path {
 		case "/file":
@@ -109,7 +110,7 @@ func TestNginx(t *testing.T) {
 			start("204 No Content", nil)
 			return nil
 		}
-		return keys(environ, start)
+		return validated(environ, start)
 	}
 	var log logged
 	config := server.Config{Application: application, AccessLog: &log}
