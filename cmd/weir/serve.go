@@ -44,6 +44,7 @@ type serveFlags struct {
 	gatewayFlags
 	http2Flags
 	tlsFlags
+	acmeFlags
 }
 
 // loopsAlone is how many loops there are where the application runs on them.
@@ -84,6 +85,10 @@ func (f *serveFlags) serve(what string, application app.Application, loops func(
 	if err != nil {
 		return tlsFailed(err)
 	}
+	if err := f.acmeFlags.start(s.Addresses()); err != nil {
+		return err
+	}
+	defer f.acmeFlags.stop()
 	var urls []string
 	for _, address := range s.Addresses() {
 		urls = append(urls, urlOf(f.scheme(), address))
@@ -140,6 +145,9 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 	}
 	f.gatewayFlags.apply(&c)
 	f.http2Flags.apply(&c)
+	if err := f.acmeFlags.apply(&f.tlsFlags); err != nil {
+		return c, err
+	}
 	if err := f.tlsFlags.apply(&c); err != nil {
 		return c, err
 	}

@@ -21,11 +21,16 @@ type tlsFlags struct {
 	CertReqs         string        `placeholder:"WHICH" enum:",none,optional,required,0,1,2" default:"" help:"Certificates of clients: none, optional or required, or gunicorn's 0, 1 and 2 (default: required with --ca-certs)."`
 	HandshakeTimeout time.Duration `default:"10s" help:"Time for a TLS handshake."`
 	MaxHandshakes    int           `default:"1000" placeholder:"N" help:"TLS handshakes that may be going on; further clients wait (default: ${default})."`
+
+	certificates *tls.Config // that come from elsewhere than files; nil for none
 }
+
+// https tells whether the server speaks it.
+func (f *tlsFlags) https() bool { return len(f.Certfile) > 0 || f.certificates != nil }
 
 // scheme is that of the server's URLs.
 func (f *tlsFlags) scheme() string {
-	if len(f.Certfile) > 0 {
+	if f.https() {
 		return "https"
 	}
 	return "http"
@@ -40,7 +45,7 @@ func (f *tlsFlags) apply(c *server.Config) error {
 	switch {
 	case len(f.Certfile) == 0 && len(f.Keyfile) > 0:
 		return &usageError{"--keyfile needs the --certfile that the key belongs to"}
-	case len(f.Certfile) == 0 && f.CACerts != "":
+	case !f.https() && f.CACerts != "":
 		return &usageError{"--ca-certs needs --certfile: certificates of clients are a part of HTTPS"}
 	case f.CACerts == "" && reqs != "" && reqs != "none":
 		return &usageError{fmt.Sprintf("--cert-reqs %s needs --ca-certs, the file that certificates of clients are verified with", f.CertReqs)}
@@ -48,7 +53,7 @@ func (f *tlsFlags) apply(c *server.Config) error {
 		return &usageError{"--handshake-timeout must be more than 0"}
 	case f.MaxHandshakes < 1:
 		return &usageError{"--max-handshakes must be 1 or more"}
-	case len(f.Certfile) == 0:
+	case !f.https():
 		return nil
 	case len(f.Keyfile) > 0 && len(f.Keyfile) != len(f.Certfile):
 		return &usageError{fmt.Sprintf("--keyfile is there %d times, --certfile %d times: give a --keyfile for each --certfile, in the same order",
@@ -60,6 +65,7 @@ func (f *tlsFlags) apply(c *server.Config) error {
 		ClientCertificates: server.ClientCertificates(reqs),
 		HandshakeTimeout:   f.HandshakeTimeout,
 		MaxHandshakes:      f.MaxHandshakes,
+		Config:             f.certificates,
 	}
 	for i, cert := range f.Certfile {
 		pair := secure.Pair{CertFile: cert}
