@@ -124,7 +124,7 @@ bench: build
 
 bench-deps:
 	cd bench && $(GO) build -o bin/weir-bench . && packages=$$(bin/weir-bench list -packages) && \
-	  if [ -n "$$packages" ]; then sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get install -y $$packages wrk; fi
+	  if [ -n "$$packages" ]; then sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; $$sudo apt-get install -y $$packages; fi
 
 abuse: build
 	cd bench && $(GO) build -o bin/weir-abuse ./abuse && bin/weir-abuse --weir ../bin/weir $(if $(PEERS),--peers) $(ABUSEFLAGS)

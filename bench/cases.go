@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/registry"
 )
 
 // Kinds of cases: what is done to the server decides what its figure is.
@@ -77,6 +79,36 @@ var allCases = []benchCase{
 	{Name: "python-bottle", Title: "Python: Bottle hello, 64 connections", Kind: closedLoop, App: "hello_bottle", route: "hello", connections: 64},
 	{Name: "python-blocking", Title: "Python: raw WSGI hello at 500 requests/s, of which 1 % call a view that blocks for 100 ms and are not counted", Kind: fixedRate, App: "sleeper", route: "hello", connections: 64, rate: pythonRate, every: 100},
 	{Name: "python-idle", Title: "Python: 2,000 idle keep-alive connections which have each made a request", Kind: idleMemory, App: "raw", route: "hello", connections: 2_000},
+}
+
+// A framework is what an application needs beside Python.
+type framework struct{ module, debian string }
+
+var frameworks = map[string]framework{
+	"hello_flask":  {"flask", "python3-flask"},
+	"hello_django": {"django", "python3-django"},
+	"hello_bottle": {"bottle", "python3-bottle"},
+}
+
+// installed is an error that says how to get it when the framework of the case is not there.
+func (c benchCase) installed() error {
+	f, needed := frameworks[c.App]
+	if !needed {
+		return nil
+	}
+	return registry.CanImport(f.module, f.debian)
+}
+
+// installedCases are those that can be run here, and what is missing for the others.
+func installedCases(cases []benchCase) (there []benchCase, left []missing) {
+	for _, c := range cases {
+		if err := c.installed(); err != nil {
+			left = append(left, missing{c.Name, err.Error()})
+			continue
+		}
+		there = append(there, c)
+	}
+	return there, left
 }
 
 // routes are those that a server must offer to be in the case.

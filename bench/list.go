@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -37,12 +38,20 @@ func listCommand(_ context.Context, args []string) error {
 	return nil
 }
 
-// packages of the servers that are not installed, and have one.
+// packages of what is not installed, and has one: servers, frameworks and wrk.
 func packages(entries []registry.Entry) (names []string) {
 	for _, e := range entries {
 		if e.Installed() != nil && e.Find.Package != "" && !slices.Contains(names, e.Find.Package) {
 			names = append(names, e.Find.Package)
 		}
+	}
+	for _, c := range allCases {
+		if f := frameworks[c.App]; c.installed() != nil && !slices.Contains(names, f.debian) {
+			names = append(names, f.debian)
+		}
+	}
+	if _, err := exec.LookPath("wrk"); err != nil {
+		names = append(names, "wrk")
 	}
 	return names
 }

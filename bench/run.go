@@ -27,6 +27,9 @@ func runCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	var leftCases []missing
+	opts.cases, leftCases = installedCases(opts.cases)
+	left = append(left, leftCases...)
 	begun := time.Now()
 	r := &results{
 		Schema: schema, Begun: begun.UTC().Truncate(time.Second), Machine: machine.Describe(), Generator: opts.generator(),

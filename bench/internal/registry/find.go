@@ -40,8 +40,8 @@ func (e Entry) Installed() error {
 		_, err := compiler()
 		return e.missing("a C compiler", err)
 	case e.Find.Module != "":
-		if err := exec.Command(Python, "-c", "import "+e.Find.Module).Run(); err != nil {
-			return e.missing("module "+e.Find.Module+" of "+Python, err)
+		if err := CanImport(e.Find.Module, e.Find.Package); err != nil {
+			return err
 		}
 	default:
 		if _, err := e.program(); err != nil {
@@ -56,12 +56,19 @@ func (e Entry) Installed() error {
 	return nil
 }
 
-func (e Entry) missing(what string, err error) error {
+// CanImport tells whether Python has a module; an error wraps ErrMissing and says how to get it.
+func CanImport(module, debian string) error {
+	return missing("module "+module+" of "+Python, debian, exec.Command(Python, "-c", "import "+module).Run())
+}
+
+func (e Entry) missing(what string, err error) error { return missing(what, e.Find.Package, err) }
+
+func missing(what, debian string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case e.Find.Package != "":
-		return fmt.Errorf("%w: there is no %s; Debian's package is %s", ErrMissing, what, e.Find.Package)
+	case debian != "":
+		return fmt.Errorf("%w: there is no %s; Debian's package is %s", ErrMissing, what, debian)
 	}
 	return fmt.Errorf("%w: there is no %s", ErrMissing, what)
 }
