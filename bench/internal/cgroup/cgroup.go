@@ -37,7 +37,8 @@ func New() (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Group{path: filepath.Join(parent, fmt.Sprintf("weir-bench-%d-%d", os.Getpid(), made.Add(1)))}
+	removeStale(parent)
+	g := &Group{path: filepath.Join(parent, fmt.Sprintf(pattern, os.Getpid(), made.Add(1)))}
 	if err := os.Mkdir(g.path, 0o755); err != nil {
 		return nil, err
 	}
@@ -48,6 +49,23 @@ func New() (*Group, error) {
 		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil
+}
+
+// pattern is of the names of groups: the process that makes one, and a number.
+const pattern = "weir-bench-%d-%d"
+
+// removeStale removes the groups of runners that were killed. What was in them is killed with the runner.
+func removeStale(parent string) {
+	names, _ := filepath.Glob(filepath.Join(parent, "weir-bench-*")) // the pattern is right
+	for _, name := range names {
+		var pid, number int
+		if _, err := fmt.Sscanf(filepath.Base(name), pattern, &pid, &number); err != nil {
+			continue
+		}
+		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); errors.Is(err, os.ErrNotExist) {
+			_ = os.Remove(name) // one in which something still runs stays
+		}
+	}
 }
 
 // folder is where the groups of the second version below the own one are: mounts is proc_pid_mountinfo(5), own is proc_pid_cgroup(5).

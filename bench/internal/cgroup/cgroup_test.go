@@ -1,8 +1,10 @@
 package cgroup
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,6 +42,21 @@ func TestUsage(t *testing.T) {
 	for _, bad := range []string{"", "user_usec 3\n", "usage_usec many\n"} {
 		if got, err := usage([]byte(bad)); err == nil {
 			t.Errorf("%q: got %v", bad, got)
+		}
+	}
+}
+
+// TestStale: what the groups of runners that are gone are called is known; others stay. A folder stands for a group.
+func TestStale(t *testing.T) {
+	dir := t.TempDir()
+	for name, stays := range map[string]bool{"weir-bench-2147483647-3": false, fmt.Sprintf(pattern, os.Getpid(), 1): true, "weir-bench-x": true, "other-1-2": true} {
+		path := filepath.Join(dir, name)
+		if err := os.Mkdir(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		removeStale(dir)
+		if _, err := os.Stat(path); (err == nil) != stays {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
