@@ -1,8 +1,7 @@
 # make run     build bin/weir and serve the demo on 127.0.0.1:8000
 # make build   build bin/weir
 # make test    every test
-# make test-go   the tests that need neither Python nor proxies
-# make test-go   the tests that need no Python and no nginx
+# make test-go   the tests that need no Python
 # make race    every test under the race detector, with invariants checked after each event
 # make fuzz    each fuzz target for FUZZTIME
 # make kill    kill Python workers and templates at random under load, for KILLTIME in each of three ways
@@ -37,29 +36,19 @@ run: build
 build:
 	$(GO) build -o bin/weir ./cmd/weir
 
-# -count=1: tests that build bin/weir, or what imports it, are not to be taken from the cache. What Python needs, .ci/python installs; .ci/static what
-# the tests of static files need.
+# -count=1: tests that build bin/weir, or what imports it, are not to be taken from the cache.
 test:
-	.ci/python
-	.ci/http2
-	.ci/static
-# -count=1: tests that build bin/weir, or what imports it, are not to be taken from the cache. What is needed of Python, .ci/python installs,
-# nginx and HAProxy .ci/proxies.
-test:
-	.ci/python
-	.ci/proxies
+	.ci/packages programs python
 	cd bench && $(GO) test -count=1 ./...
 	/usr/bin/python3 python/worker_test.py
 	$(GO) test -count=1 ./...
 	$(MAKE) h2spec
 
+# The part without Python.
 test-go:
-	.ci/static
-	cd bench && $(GO) test ./...
+	.ci/packages programs
 	cd bench && $(GO) test -skip '^TestPython' ./...
-	$(GO) test -count=1 -skip '^TestRun' $$($(GO) list ./... | grep -v /python)
 	$(GO) test -count=1 -skip '^TestRun' $$($(GO) list ./... | grep -v -e /python -e /deploy)
-	$(GO) test -count=1 -skip '^Test(Run|Nginx)' $$($(GO) list ./... | grep -v /python)
 
 race:
 	$(GO) test -count=1 -race -tags invariants ./...
@@ -88,9 +77,8 @@ lint:
 	cd .ci/browser && $(GO) vet ./... && ../../bin/staticcheck ./...
 	cd .ci/h2spec && $(GO) vet ./... && ../../bin/staticcheck ./...
 
-# Chromium is Debian's package chromium, Flask python3-flask.
 browser:
-	.ci/python
+	.ci/packages programs python
 	cd .ci/browser && $(GO) test -count=1 -timeout 3m ./...
 
 h2spec:

@@ -15,7 +15,7 @@ import (
 )
 
 // TestPythonServers starts the servers of Python's applications that are installed, and wants the right answers: of all of them for the
-// raw application, and of weir for the others. `.ci/python` installs
+// raw application, and of weir for the others. `.ci/packages` installs
 // the servers that must be there.
 func TestPythonServers(t *testing.T) {
 	runtime.LockOSThread() // see start

@@ -9,7 +9,7 @@ import (
 	"github.com/weirhttp/weir/app/websocket"
 )
 
-// TestRunClients: clients that others wrote get what they send. It needs Debian's python3-websockets and python3-websocket, as .ci/python has it.
+// TestRunClients: clients that others wrote get what they send. It needs Debian's python3-websockets and python3-websocket, as .ci/packages has it.
 func TestRunClients(t *testing.T) {
 	s := serve(t, echo(&websocket.Upgrader{Compress: true, Subprotocols: []string{"v2", "v1"}}))
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
