@@ -92,7 +92,7 @@ type Watcher interface {
 	Drained()
 }
 
-// Layer is a Deferred that middleware has put in front of another one (Environ.OnDefer). It spares servers the way through it for answers that it
+// Layer is a Deferred that middleware has put in front of another one (Environ.WrapDefer). It spares servers the way through it for answers that it
 // would pass on as they are.
 type Layer interface {
 	Deferred
