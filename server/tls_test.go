@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -483,6 +484,45 @@ func TestTLSPerAddress(t *testing.T) {
 		defer c.Close()
 		return c.Handshake() == nil
 	})
+}
+
+// Clients that vanish at any moment leave neither a goroutine nor a descriptor.
+func TestTLSVanish(t *testing.T) {
+	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors(t)
+	e := serveTLS(t, server.Config{Application: tlsApplication, AcceptAtOnce: true})
+	hello := greeting(t)
+	for i := range 120 {
+		raw := e.socket()
+		switch i % 6 {
+		case 0: // at once
+		case 1: // in the middle of the greeting
+			_, _ = raw.Write(hello[:len(hello)/2])
+		case 2: // behind it
+			_, _ = raw.Write(hello)
+		case 3: // in the middle of the handshake
+			_, _ = raw.Write(hello)
+			_, _ = io.ReadFull(raw, make([]byte, 5))
+		case 4: // in the middle of a download
+			c := e.connect(raw)
+			_, _ = io.WriteString(c, "GET /octets?50000000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			_, _ = io.ReadFull(c, make([]byte, 1000))
+		case 5: // in the middle of an upload
+			c := e.connect(raw)
+			_, _ = io.WriteString(c, "POST /sum HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50000000\r\n\r\nsome")
+		}
+		if i%12 < 6 {
+			_ = raw.SetLinger(0)
+		}
+		_ = raw.Close()
+	}
+	if got := getOver(t, e.connect(e.socket()), "/"); !strings.HasPrefix(got, "https on") {
+		t.Error(got)
+	}
+	if err := e.stop(); err != nil {
+		t.Error(err)
+	}
+	noGoroutinesLeft(t, goroutines)
+	until(t, "descriptors to be closed", func() bool { return openDescriptors(t) <= descriptors+1 }) // the client's last
 }
 
 // Shutdown answers what runs, says goodbye, and leaves nothing.
