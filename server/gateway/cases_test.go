@@ -208,7 +208,7 @@ func TestCases(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for way, split := range ways {
 				if lines, err := c.replay(t, split); err != nil {
-					t.Errorf("%s: %v\n got\n%s\nwant\n%s", way, err, strings.Join(lines, "\n"), strings.Join(c.want, "\n"))
+					t.Fatalf("%s: %v\n got\n%s\nwant\n%s", way, err, strings.Join(lines, "\n"), strings.Join(c.want, "\n"))
 				}
 			}
 		})

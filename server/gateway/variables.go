@@ -241,6 +241,7 @@ func (r *request) split(mounted bool) {
 		if r.hasPath {
 			whole = r.path
 		}
+		r.script = bytes.TrimSuffix(r.script, slash)
 		if r.path = withoutPrefix(whole, r.script); len(r.path) == len(whole) {
 			r.script = nil
 		}
@@ -260,7 +261,6 @@ func (r *request) split(mounted bool) {
 
 // withoutPrefix is path behind prefix, where that ends at a segment; else path.
 func withoutPrefix(path, prefix []byte) []byte {
-	prefix = bytes.TrimSuffix(prefix, slash)
 	rest, ok := bytes.CutPrefix(path, prefix)
 	if !ok || len(rest) > 0 && rest[0] != '/' {
 		return path
