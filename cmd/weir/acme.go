@@ -46,6 +46,9 @@ func (f *acmeFlags) apply(t *tlsFlags) error {
 	if dir == "" {
 		return &usageError{"--acme needs --acme-dir, where keys and certificates are kept: there is no home directory to put them into"}
 	}
+	if f.manager != nil { // the flags are looked at before Python is started, and again
+		return nil
+	}
 	manager, err := acme.New(acme.Config{Domains: f.Acme, Agreed: true, Email: f.AcmeEmail, CA: f.AcmeCA, Dir: dir})
 	if err != nil {
 		return acmeFailed(err)
