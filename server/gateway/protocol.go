@@ -56,7 +56,7 @@ const maxFree = 128
 
 // New returns the protocol of one loop.
 func New(config *Config, format Format, l *loop.Loop) *Protocol {
-	p := &Protocol{config: config, format: format, loop: l, host: exchange.NewHost(config.Exchange, l)}
+	p := &Protocol{config: config, format: format, loop: l, host: exchange.NewHost(config.Exchange, l), warned: -1}
 	if config.AccessLog != nil {
 		p.log = config.AccessLog.Scribe()
 	}
