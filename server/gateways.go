@@ -7,7 +7,7 @@ import (
 
 	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server/gateway"
-	"github.com/weirhttp/weir/server/h1"
+	"github.com/weirhttp/weir/server/settings"
 )
 
 // Protocol is what is spoken at an address.
@@ -64,7 +64,7 @@ func (ln listening) isExposed() bool {
 }
 
 // handlers returns what makes the connections of a listener, given what makes those of HTTP.
-func (ln listening) handlers(reactor *loop.Reactor, http func(*loop.Loop) loop.Handler, config *gateway.Config) func(*loop.Loop) loop.Handler {
+func (ln listening) handlers(reactor *loop.Reactor, http func(*loop.Loop) loop.Handler, config *settings.Protocol) func(*loop.Loop) loop.Handler {
 	format, ok := formats[ln.protocol]
 	if !ok {
 		return http
@@ -74,23 +74,4 @@ func (ln listening) handlers(reactor *loop.Reactor, http func(*loop.Loop) loop.H
 		gateways[i] = gateway.New(config, format, l)
 	}
 	return func(l *loop.Loop) loop.Handler { return gateways[l.Index].NewConn() }
-}
-
-// gatewayConfig is what connections of a web server need of the configuration of HTTP's.
-func gatewayConfig(c *h1.Config) *gateway.Config {
-	return &gateway.Config{
-		Application:    c.Application,
-		Exchange:       c.Exchange,
-		AccessLog:      c.AccessLog,
-		Limits:         c.Limits,
-		ContentBuffer:  c.ContentBuffer,
-		MaxContent:     c.MaxContent,
-		IdleTimeout:    c.IdleTimeout,
-		HeadTimeout:    c.HeadTimeout,
-		ContentTimeout: c.ContentTimeout,
-		ContentRate:    c.ContentRate,
-		ContentGrace:   c.ContentGrace,
-		KeepHalfClosed: c.KeepHalfClosed,
-		MaxRequests:    c.MaxRequests,
-	}
 }

@@ -34,23 +34,7 @@ func (s *Server) serveEncryptedHTTP2(c *tls.Conn, d *loop.Detached) {
 
 // newHTTP2 is what serves connections of HTTP/2, with the settings of those of HTTP/1.1.
 func (s *Server) newHTTP2(c *h1.Config) *h2.Server {
-	return h2.New(&h2.Config{
-		Application:    c.Application,
-		Exchange:       c.Exchange,
-		AccessLog:      c.AccessLog,
-		Forwarded:      c.Forwarded,
-		Limits:         c.Limits,
-		Server:         c.Server,
-		ContentBuffer:  c.ContentBuffer,
-		MaxContent:     c.MaxContent,
-		IdleTimeout:    c.IdleTimeout,
-		HeadTimeout:    c.HeadTimeout,
-		ContentTimeout: c.ContentTimeout,
-		WriteTimeout:   s.config.WriteTimeout,
-		ContentRate:    c.ContentRate,
-		ContentGrace:   c.ContentGrace,
-		MaxRequests:    c.MaxRequests,
-	})
+	return h2.New(&h2.Config{Protocol: c.Protocol, Forwarded: c.Forwarded, Server: c.Server})
 }
 
 // serveHTTP2 serves a connection that has left its loop.

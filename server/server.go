@@ -22,6 +22,7 @@ import (
 	"github.com/weirhttp/weir/server/h1"
 	"github.com/weirhttp/weir/server/h2"
 	"github.com/weirhttp/weir/server/secure"
+	"github.com/weirhttp/weir/server/settings"
 	"github.com/weirhttp/weir/server/ws"
 )
 
@@ -210,7 +211,7 @@ func (s *Server) start() error {
 			s.config.Logger.Warn("whoever can connect is believed: bind to a Unix socket or a loopback address, or see to it that only the web server can",
 				"address", ln.Listener.String(), "protocol", ln.protocol)
 		}
-		reactor.Listen(ln.Listener, s.behindProxy(i, ln.handlers(reactor, newConn, gatewayConfig(config))))
+		reactor.Listen(ln.Listener, s.behindProxy(i, ln.handlers(reactor, newConn, &config.Protocol)))
 	}
 	reactor.Start()
 	s.reactor, s.exchange = reactor, config.Exchange
@@ -222,30 +223,33 @@ func (s *Server) protocol() *h1.Config {
 	c := &s.config
 	proxies, _ := c.proxies() // was checked
 	return &h1.Config{
-		Application: c.Application,
-		Forwarded:   proxies.forwarded,
-		Exchange: &exchange.Config{
-			Gateway: app.Gateway{
-				Software:    "weir/" + Version,
-				Errors:      c.Errors,
-				Multithread: true, // every loop calls the application
-				Extra:       c.Environ,
+		Protocol: settings.Protocol{
+			Application: c.Application,
+			Exchange: &exchange.Config{
+				Gateway: app.Gateway{
+					Software:    "weir/" + Version,
+					Errors:      c.Errors,
+					Multithread: true, // every loop calls the application
+					Extra:       c.Environ,
+				},
+				Log:         c.Logger,
+				MaxBlocking: c.MaxBlocking,
 			},
-			Log:         c.Logger,
-			MaxBlocking: c.MaxBlocking,
+			Limits:         *c.Limits,
+			ContentBuffer:  c.ContentBuffer,
+			MaxContent:     c.MaxContent,
+			IdleTimeout:    c.IdleTimeout,
+			HeadTimeout:    c.HeadTimeout,
+			ContentTimeout: c.ContentTimeout,
+			WriteTimeout:   c.WriteTimeout,
+			ContentRate:    c.ContentRate,
+			ContentGrace:   c.ContentGrace,
+			KeepHalfClosed: c.KeepHalfClosed,
+			MaxRequests:    c.MaxRequests,
 		},
-		Limits:         *c.Limits,
-		Server:         c.ServerHeader,
-		ContentBuffer:  c.ContentBuffer,
-		MaxContent:     c.MaxContent,
-		IdleTimeout:    c.IdleTimeout,
-		HeadTimeout:    c.HeadTimeout,
-		ContentTimeout: c.ContentTimeout,
-		ContentRate:    c.ContentRate,
-		ContentGrace:   c.ContentGrace,
-		KeepHalfClosed: c.KeepHalfClosed,
-		MaxRequests:    c.MaxRequests,
-		Switch:         ws.New,
+		Forwarded: proxies.forwarded,
+		Server:    c.ServerHeader,
+		Switch:    ws.New,
 	}
 }
 

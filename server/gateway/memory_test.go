@@ -14,6 +14,7 @@ import (
 	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server/exchange"
 	"github.com/weirhttp/weir/server/gateway"
+	"github.com/weirhttp/weir/server/settings"
 )
 
 // patience is how long a test waits for what a goroutine does. It is met long before, on slow machines too.
@@ -22,7 +23,7 @@ const patience = 20 * time.Second
 // house is a loop that is not started: the test's goroutine is the loop's.
 type house struct {
 	loop   *loop.Loop
-	config *gateway.Config
+	config *settings.Protocol
 	calls  int // of tell
 	left   int // deferred answers whose client has left
 }
@@ -38,7 +39,7 @@ func newHouse(t testing.TB) *house {
 		reactor.Stop()
 	})
 	h := &house{loop: reactor.Loops()[0]}
-	h.config = &gateway.Config{
+	h.config = &settings.Protocol{
 		Application:   h.tell,
 		Exchange:      &exchange.Config{Log: slog.New(slog.DiscardHandler), MaxBlocking: 100},
 		Limits:        httpparse.DefaultLimits(),

@@ -11,6 +11,7 @@ import (
 	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server/exchange"
 	"github.com/weirhttp/weir/server/h1"
+	"github.com/weirhttp/weir/server/settings"
 )
 
 // patience is how long a test waits for what a goroutine does. It is met long before, on slow machines too.
@@ -36,13 +37,12 @@ func newHouse(t testing.TB, application app.Application, change func(*h1.Config)
 		reactor.Stop()
 	})
 	h := &house{t: t, loop: reactor.Loops()[0]}
-	h.config = &h1.Config{
+	h.config = &h1.Config{Server: "weir", Protocol: settings.Protocol{
 		Application:   application,
 		Exchange:      &exchange.Config{Log: slog.New(slog.DiscardHandler), MaxBlocking: 100},
 		Limits:        httpparse.DefaultLimits(),
-		Server:        "weir",
 		ContentBuffer: 64 << 10,
-	}
+	}}
 	h.config.Exchange.Gateway.Errors = &h.logs
 	if change != nil {
 		change(h.config)

@@ -7,42 +7,22 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/weirhttp/weir/app"
-	"github.com/weirhttp/weir/httpparse"
 	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 	"github.com/weirhttp/weir/server/forwarded"
+	"github.com/weirhttp/weir/server/settings"
 )
 
-// Config is what all connections of a server share. Zero durations mean that there is no limit.
+// Config is what all connections of a server share.
 type Config struct {
-	Application app.Application
-	Exchange    *exchange.Config
-	// AccessLog is told of each request; nil: there is none.
-	AccessLog *accesslog.Log
+	settings.Protocol
 	// Forwarded is who may speak for other clients; nil: nobody.
 	Forwarded *forwarded.Policy
-	Limits    httpparse.Limits
 	// Server is the value of the Server field; "" leaves the field out.
 	Server string
-	// ContentBuffer is up to how many octets of content are read before the application is called, so
-	// that it never waits for them on the loop. Longer content streams to the application on a goroutine.
-	ContentBuffer int
-	// MaxContent is the longest content that is accepted, in octets; 0: no limit.
-	MaxContent int64
-	// IdleTimeout bounds how long a connection may be without a request, HeadTimeout how long a
-	// head may take from its first octet, ContentTimeout the time between octets of content.
-	IdleTimeout, HeadTimeout, ContentTimeout time.Duration
-	// ContentRate is the least rate at which content may come, in octets a second, after ContentGrace; 0: any.
-	ContentRate  int
-	ContentGrace time.Duration
-	// KeepHalfClosed has a client that has ended its sending wait for an answer that is deferred; otherwise it is taken to have left.
-	KeepHalfClosed bool
 	// Switch makes the handler of a connection that leaves HTTP, by what the application has given to SwitchProtocols; nil: none can.
 	Switch func(host *exchange.Host, c *loop.Conn, to any) loop.Handler
-	// MaxRequests is how many requests a connection may carry; 0: no limit.
-	MaxRequests int
 	// HTTP2 takes a connection that begins with the preface of HTTP/2 (RFC 9113 3.4), which it will read again. It is called on the loop, and
 	// does not wait. nil: such a connection is refused.
 	HTTP2 func(*loop.Detached)

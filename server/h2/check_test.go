@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/weirhttp/weir/httpparse"
+	"github.com/weirhttp/weir/server/settings"
 )
 
 // newRequest is a request as golang.org/x/net/http2 makes it.
@@ -14,7 +15,7 @@ func newRequest(method, target, host string, header http.Header) *http.Request {
 }
 
 func TestCheck(t *testing.T) {
-	s := &Server{config: &Config{Limits: httpparse.DefaultLimits()}}
+	s := &Server{config: &Config{Protocol: settings.Protocol{Limits: httpparse.DefaultLimits()}}}
 	long := strings.Repeat("x", 20_000)
 	for _, test := range []struct {
 		name string
@@ -59,7 +60,7 @@ func TestCheck(t *testing.T) {
 
 // FuzzCheck: whatever is let through is one request of HTTP/1.1 with these parts, and no more.
 func FuzzCheck(f *testing.F) {
-	s := &Server{config: &Config{Limits: httpparse.DefaultLimits()}}
+	s := &Server{config: &Config{Protocol: settings.Protocol{Limits: httpparse.DefaultLimits()}}}
 	f.Add("GET", "/a?b", "a.example", "X-A", "value")
 	f.Add("POST", "/", "[::1]:80", "Content-Length", "5")
 	f.Fuzz(func(t *testing.T, method, target, host, name, value string) {

@@ -14,44 +14,21 @@ import (
 	"net"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/net/http2"
 
-	"github.com/weirhttp/weir/app"
-	"github.com/weirhttp/weir/httpparse"
-	"github.com/weirhttp/weir/server/accesslog"
-	"github.com/weirhttp/weir/server/exchange"
 	"github.com/weirhttp/weir/server/forwarded"
+	"github.com/weirhttp/weir/server/settings"
 )
 
-// Config is what all connections of a server share. Zero durations mean that there is no limit.
+// Config is what all connections of a server share. A client that has requests and is silent for as long as IdleTimeout is asked whether it is
+// still there; HeadTimeout is for every frame but those of content.
 type Config struct {
-	Application app.Application
-	Exchange    *exchange.Config
-	// AccessLog is told of each request; nil: there is none.
-	AccessLog *accesslog.Log
+	settings.Protocol
 	// Forwarded is who may speak for other clients; nil: nobody.
 	Forwarded *forwarded.Policy
-	// Limits bound a request head, as they would the same one of HTTP/1.1.
-	Limits httpparse.Limits
 	// Server is the value of the Server field; "" leaves the field out.
 	Server string
-	// ContentBuffer is up to how many octets of content are read before the application is called.
-	ContentBuffer int
-	// MaxContent is the longest content that is accepted, in octets; 0: no limit.
-	MaxContent int64
-	// IdleTimeout bounds how long a connection may be without a request. A client that has requests and is silent for as long is
-	// asked whether it is still there.
-	IdleTimeout time.Duration
-	// HeadTimeout is how long a head may take, and any other frame but one of content; ContentTimeout the time between octets
-	// of content, WriteTimeout how long a client may take none of the output that waits for it.
-	HeadTimeout, ContentTimeout, WriteTimeout time.Duration
-	// ContentRate is the least rate at which content may come, in octets a second, after ContentGrace; 0: any.
-	ContentRate  int
-	ContentGrace time.Duration
-	// MaxRequests is how many requests a connection may carry; 0: no limit.
-	MaxRequests int
 }
 
 // Address is where a connection was accepted, and what a proxy says of it in the PROXY protocol.
