@@ -43,7 +43,7 @@ type runCommand struct {
 	StreamBodies      bool          `help:"Hand request content over as it comes. A slow client keeps a worker then."`
 	RetryIdempotent   bool          `help:"Have GET and HEAD answered by another worker when theirs has died and nothing was sent."`
 
-	serveFlags
+	serveFlags `group:"Server"`
 }
 
 func (r *runCommand) Run() error {

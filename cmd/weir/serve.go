@@ -37,14 +37,14 @@ type serveFlags struct {
 	Inline          bool          `help:"The application never blocks: do not watch its calls."`
 	KeepHalfClosed  bool          `help:"A client that has ended its sending still waits for a deferred answer."`
 
-	limitFlags
-	staticFlags
-	middlewareFlags
-	proxyFlags
-	gatewayFlags
-	http2Flags
-	tlsFlags
-	acmeFlags
+	limitFlags      `group:"Limits"`
+	staticFlags     `group:"Files"`
+	middlewareFlags `group:"Middleware"`
+	proxyFlags      `group:"Behind a proxy"`
+	gatewayFlags    `group:"Behind a proxy"`
+	http2Flags      `group:"HTTPS and HTTP/2"`
+	tlsFlags        `group:"HTTPS and HTTP/2"`
+	acmeFlags       `group:"HTTPS and HTTP/2"`
 }
 
 // loopsAlone is how many loops there are where the application runs on them.
