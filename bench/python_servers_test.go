@@ -28,7 +28,7 @@ func TestPythonServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ci, err := os.ReadFile(filepath.Join(module, "..", ".ci", "python"))
+	ci, err := os.ReadFile(filepath.Join(module, "..", ".ci", "packages"))
 	if err != nil {
 		t.Fatal(err)
 	}
