@@ -37,7 +37,6 @@ var mayImport = map[string][]string{
 	"server/proxyproto": {"loop", "server/forwarded"},
 	"server/gateway":    {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/settings"},
 	"server/acme":       {},
-	"internal/pebble":   {},
 }
 
 // withoutRule are folders that are not of this module, or hold no Go that is built with it.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirhttp/weir/internal/pebble"
+	"github.com/weirhttp/weir/server/acme/pebble"
 )
 
 // TestACME: with nothing but --acme and its few options, curl trusts the server after a moment; and at once after a restart, because what

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/weirhttp/weir/internal/pebble"
 	"github.com/weirhttp/weir/server/acme"
+	"github.com/weirhttp/weir/server/acme/pebble"
 )
 
 // TestFields: what makes no sense is refused, with the name of the field, before anything is asked of anybody.

@@ -47,7 +47,7 @@ func program(t *testing.T, name string) string {
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
 	command := exec.CommandContext(ctx, "go", "tool", "-n", name)
-	command.Dir = filepath.Join(filepath.Dir(here), "..", "..", ".ci", "tools")
+	command.Dir = filepath.Join(filepath.Dir(here), "..", "..", "..", ".ci", "tools")
 	path, err := command.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		t.Fatalf("building %s: %v: %s", name, err, exit.Stderr)
