@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/alecthomas/kong"
 )
 
@@ -257,32 +258,11 @@ func (flags flagSet) names() (names []string) {
 func nearest(name string, names []string) (near string) {
 	least := 3
 	for _, candidate := range names {
-		if d := distance(name, candidate); d < least && d < len(name) {
+		if d := levenshtein.ComputeDistance(name, candidate); d < least && d < len(name) {
 			near, least = candidate, d
 		}
 	}
 	return near
-}
-
-// distance is how many octets must be put in, left out or exchanged to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			exchanged := diagonal
-			if a[i] != b[j] {
-				exchanged++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(exchanged, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // shellWords splits text into words as a POSIX shell does, without expansions.

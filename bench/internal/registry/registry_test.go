@@ -11,6 +11,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/agnivade/levenshtein"
+
 	"github.com/weirhttp/weir/bench/servers"
 )
 
@@ -152,7 +154,7 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{{"", "", 0}, {"comand", "command", 1}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"raedy", "ready", 2}} {
-		if got := distance(c.a, c.b); got != c.want {
+		if got := levenshtein.ComputeDistance(c.a, c.b); got != c.want {
 			t.Errorf("%q, %q: got %d, want %d", c.a, c.b, got, c.want)
 		}
 	}
