@@ -125,15 +125,17 @@ func TestOutputIsBounded(t *testing.T) {
 			if limit := 2*loop.HighWater + 2*len(fifty); most > limit {
 				t.Errorf("%d octets are kept for a client that reads nothing, want %d at most", most, limit)
 			}
-			got := 0
+			// The last head may leave before its content, which another goroutine makes.
 			drainAll(t, h, c, 1<<30, func() bool {
-				got = bytes.Count(c.out.Bytes(), []byte("HTTP/1.1 200 OK\r\n"))
-				return got == n && c.unsent() == 0
+				if c.unsent() > 0 || bytes.Count(c.out.Bytes(), []byte("HTTP/1.1 200 OK\r\n")) < n {
+					return false
+				}
+				list, err := readAll(c.out.Bytes(), nil, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(list) == n
 			})
-			list, err := readAll(c.out.Bytes(), nil, false)
-			if err != nil || len(list) != n {
-				t.Errorf("%d responses, %v", len(list), err)
-			}
 		})
 	}
 }
