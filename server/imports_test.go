@@ -30,13 +30,14 @@ var mayImport = map[string][]string{
 	"server":            {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/h1", "server/h2", "server/ws", "server/secure", "server/forwarded", "server/proxyproto", "server/gateway", "server/settings"},
 	"hub":               {"app"},
 	"python":            {"app", "loop", "hub"},
-	"cmd":               {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python", "server/secure", "server/forwarded", "server/acme"},
+	"cmd":               {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "python", "server/secure", "server/forwarded", "server/acme", "server/admin"},
 	"server/secure":     {"loop"},
 	"server/forwarded":  {"httpparse"},
 	"examples":          {"app", "server", "hub", "python"},
 	"server/proxyproto": {"loop", "server/forwarded"},
 	"server/gateway":    {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/settings"},
 	"server/acme":       {},
+	"server/admin":      {"loop", "server"},
 }
 
 // withoutRule are folders that are not of this module, or hold no Go that is built with it.

@@ -59,6 +59,7 @@ func TestUsageErrors(t *testing.T) {
 		{"--server-header", []string{"demo", "--server-header=a\r\nb"}},
 		{"--graceful-timeout", []string{"demo", "--graceful-timeout=soon"}},
 		{"--bind", []string{"demo", "--bind"}},
+		{"--admin", []string{"demo", "--admin=nonsense"}},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			status, stdout, stderr := runToEnd(t, c.args...)

@@ -62,6 +62,11 @@ func (r *runCommand) Run() error {
 	if err != nil {
 		return err
 	}
+	closeAdmin, err := r.adminFlags.open() // before the workers, whose start takes a while
+	if err != nil {
+		return err
+	}
+	defer closeAdmin()
 	warnOfGunicornConfig(r.Chdir)
 	supervisor, err := python.New(options)
 	if err != nil {

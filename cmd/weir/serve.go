@@ -38,6 +38,7 @@ type serveFlags struct {
 	KeepHalfClosed  bool          `help:"A client that has ended its sending still waits for a deferred answer."`
 
 	limitFlags      `group:"Limits"`
+	adminFlags      `group:"Operations"`
 	staticFlags     `group:"Files"`
 	middlewareFlags `group:"Middleware"`
 	proxyFlags      `group:"Behind a proxy"`
@@ -71,6 +72,11 @@ func (f *serveFlags) serve(what string, application app.Application, loops func(
 		defer accessLog.Close()
 		config.AccessLog = accessLog
 	}
+	closeAdmin, err := f.adminFlags.open()
+	if err != nil {
+		return err
+	}
+	defer closeAdmin()
 	setGC()
 	cpus := setMaxProcs()
 	config.Loops = cmp.Or(config.Loops, loops(cpus))
@@ -85,6 +91,7 @@ func (f *serveFlags) serve(what string, application app.Application, loops func(
 	if err != nil {
 		return tlsFailed(err)
 	}
+	f.adminFlags.watch(s)
 	if err := f.acmeFlags.start(s.Addresses()); err != nil {
 		return err
 	}
