@@ -124,6 +124,9 @@ type Manager struct {
 	ctx    context.Context
 }
 
+// renewCheck is how often certificates are looked at for whether they will soon be over.
+var renewCheck = certmagic.DefaultRenewCheckInterval
+
 // New checks the configuration, of which an error is a *FieldError. Nothing is asked of the authority before Start. Close must be called.
 func New(config Config) (*Manager, error) {
 	config.Domains = slices.Clone(config.Domains)
@@ -139,8 +142,9 @@ func New(config Config) (*Manager, error) {
 	// What certmagic logs is for its developers; what happens to a certificate is told by event.
 	quiet := zap.NewNop()
 	m.cache = certmagic.NewCache(certmagic.CacheOptions{
-		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return m.magic, nil },
-		Logger:           quiet,
+		RenewCheckInterval: renewCheck,
+		GetConfigForCert:   func(certmagic.Certificate) (*certmagic.Config, error) { return m.magic, nil },
+		Logger:             quiet,
 	})
 	m.magic = certmagic.New(m.cache, certmagic.Config{
 		Storage:            &certmagic.FileStorage{Path: dir},

@@ -170,16 +170,7 @@ func TestHTTP01(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_ = conn.(*tls.Conn).Handshake() // the client tells
-			conn.Close()
-		}
-	}()
+	go acceptAll(l)
 	for asked, want := range map[string]string{"a.example": "a.example", "b.example": "b.example", "c.example": "a.example", "": "a.example"} {
 		conn, err := handshake(t, l.Addr().String(), &tls.Config{RootCAs: ca.Roots, ServerName: asked, InsecureSkipVerify: asked != want})
 		if err != nil {
@@ -198,6 +189,59 @@ func TestHTTP01(t *testing.T) {
 			stacks := make([]byte, 1<<16)
 			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), goroutines, stacks[:runtime.Stack(stacks, true)])
 		}
+	}
+}
+
+// TestRenewal: a certificate that will soon be over is replaced while the server runs, and handshakes have the new one.
+func TestRenewal(t *testing.T) {
+	acme.CheckEvery(t, 200*time.Millisecond)
+	port := pebble.Port(t)
+	ca := pebble.StartWith(t, port, pebble.Port(t), 6*time.Second)
+	log := &logged{}
+	m, err := acme.New(acme.Config{Domains: []string{"a.example"}, Agreed: true, CA: ca.Directory, CARoots: ca.Trusted, Dir: t.TempDir(),
+		Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	l, err := tls.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port), m.TLSConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go acceptAll(l)
+	if err := m.Start(port); err != nil {
+		t.Fatal(err)
+	}
+	log.await(t, "renewal=false")
+	// It is logged a moment before handshakes have it. A slow machine may see it expire.
+	served := func(old string) (serial string) {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+			conn, err := handshake(t, l.Addr().String(), &tls.Config{ServerName: "a.example", InsecureSkipVerify: true})
+			if err == nil {
+				if serial = conn.ConnectionState().PeerCertificates[0].SerialNumber.String(); serial != old {
+					return serial
+				}
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("handshakes end with %v and the certificate %q", err, serial)
+			}
+		}
+	}
+	first := served("")
+	log.await(t, "renewal=true")
+	served(first)
+}
+
+// acceptAll makes the server's part of handshakes, until l is closed.
+func acceptAll(l net.Listener) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_ = conn.(*tls.Conn).Handshake() // the client tells
+		conn.Close()
 	}
 }
 

@@ -57,8 +57,15 @@ func program(t *testing.T, name string) string {
 	return strings.TrimSpace(string(path))
 }
 
-// Start runs one until the test ends. It comes to the server at 127.0.0.1 and tlsPort for proofs by TLS, at httpPort for those by HTTP.
+// Start runs one until the test ends. It comes to the server at 127.0.0.1 and tlsPort for proofs by TLS, at httpPort for those by HTTP. Its
+// certificates are valid for 90 days.
 func Start(t *testing.T, tlsPort, httpPort int) *Authority {
+	t.Helper()
+	return StartWith(t, tlsPort, httpPort, 90*24*time.Hour)
+}
+
+// StartWith is Start with another validity of certificates, in whole seconds.
+func StartWith(t *testing.T, tlsPort, httpPort int, validity time.Duration) *Authority {
 	t.Helper()
 	dir := t.TempDir()
 	a := &Authority{CertFile: filepath.Join(dir, "cert.pem"), RootFile: filepath.Join(dir, "root.pem")}
@@ -69,7 +76,7 @@ func Start(t *testing.T, tlsPort, httpPort int) *Authority {
 	config, err := json.Marshal(map[string]any{"pebble": map[string]any{
 		"listenAddress": api, "managementListenAddress": manage, "certificate": a.CertFile, "privateKey": keyFile,
 		"httpPort": httpPort, "tlsPort": tlsPort, "retryAfter": map[string]int{"authz": 1, "order": 1},
-		"profiles": map[string]any{"default": map[string]any{"description": "the only one", "validityPeriod": 7776000}},
+		"profiles": map[string]any{"default": map[string]any{"description": "the only one", "validityPeriod": int(validity.Seconds())}},
 	}})
 	if err != nil {
 		t.Fatal(err)
