@@ -179,7 +179,7 @@ func (c *Conn) watch() {
 		c.close(ReasonReset)
 		return
 	}
-	if c.loop.deaf.Load() && c.state == open {
+	if c.loop.ending && c.state == open {
 		c.loop.Post(shutdownConn, c)
 	}
 }

@@ -46,6 +46,7 @@ type Loop struct {
 	released  []*Conn
 	paused    map[*Conn]struct{} // those whose input is not read
 	stopped   bool
+	ending    bool // handlers are told of the end when they get a connection
 	handover
 
 	// Any goroutine's.

@@ -27,6 +27,8 @@ type Options struct {
 	SlowCalls func()
 	// MaxPerAddress is how many of them may be one client address's; those beyond it are OverLimit. 0: no limit.
 	MaxPerAddress int
+	// DrainIdle is what Loop.Farewell is during Shutdown, at most half of the time that there is for it.
+	DrainIdle time.Duration
 	// Logger is told what goes wrong; nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -39,6 +41,8 @@ type Reactor struct {
 	clock          *clock
 	next           atomic.Uint32 // round robin over loops
 	draining       atomic.Bool
+	drainIdle      time.Duration
+	farewell       atomic.Int64 // nanoseconds
 	writeTimeout   time.Duration
 	maxConnections int
 	maxAway        int64
@@ -67,6 +71,7 @@ func New(o Options) (*Reactor, error) {
 		maxConnections: o.MaxConnections,
 		maxAway:        int64(o.MaxAway),
 		slowCalls:      o.SlowCalls,
+		drainIdle:      o.DrainIdle,
 		left:           make(chan struct{}, 1),
 		stopped:        make(chan struct{}),
 		alone:          runtime.GOMAXPROCS(0) == 1,
@@ -148,6 +153,11 @@ func (r *Reactor) Connections() int {
 // closed or ctx ends; then it stops the loops. The error is ctx's when connections had to be cut off.
 func (r *Reactor) Shutdown(ctx context.Context) error {
 	defer r.Stop()
+	farewell := r.drainIdle
+	if end, ok := ctx.Deadline(); ok {
+		farewell = max(0, min(farewell, time.Until(end)/2))
+	}
+	r.farewell.Store(int64(farewell))
 	r.draining.Store(true)
 	r.mu.Lock()
 	started := r.started
@@ -216,16 +226,22 @@ func (r *Reactor) Stop() {
 
 // shutdown is the loop's part of Shutdown.
 func (l *Loop) shutdown() {
+	// Each in a task of its own: applications are called, and one that blocks takes the rest of the task with it. Who finds that connecting is refused
+	// finds all told.
+	l.ending = true
+	l.Each(func(c *Conn) { l.Post(shutdownConn, c) })
 	for _, a := range l.listeners {
 		// Those whose handshake the kernel has completed already; closing would reset them.
 		for n := 0; n < acceptLast && a.accept(); n++ {
 		}
 		a.remove()
 	}
-	// Each in a task of its own: applications are called, and one that blocks takes the rest of the task with it.
-	l.Each(func(c *Conn) { l.Post(shutdownConn, c) })
 	l.deaf.Store(true)
 }
+
+// Farewell is how long, during Reactor.Shutdown, a handler should wait for what its client may have sent before it could know of the end; 0: not
+// at all.
+func (l *Loop) Farewell() time.Duration { return time.Duration(l.reactor.farewell.Load()) }
 
 func shutdownConn(p any) {
 	if c := p.(*Conn); c.state == open {

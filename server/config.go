@@ -121,6 +121,9 @@ type Config struct {
 	MaxPerAddress int
 	// GracefulTimeout bounds how long running requests are waited for at the end of Serve. Default: 30 s.
 	GracefulTimeout time.Duration
+	// DrainIdle is how long, at the end of Serve, connections without a request are kept for one more, which is answered with "Connection:
+	// close". Default: 2 s; negative: they are closed at once.
+	DrainIdle time.Duration
 }
 
 // Accept is how the connections of a TCP address come to the loops.
@@ -201,6 +204,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxConnections = orDefault(c.MaxConnections, spareDescriptors())
 	c.MaxPerAddress = max(c.MaxPerAddress, 0)
 	c.GracefulTimeout = orDefault(c.GracefulTimeout, 30*time.Second)
+	c.DrainIdle = orDefault(c.DrainIdle, 2*time.Second)
 	if c.TLS != nil {
 		var err error
 		if c.TLS, err = c.TLS.check(); err != nil {

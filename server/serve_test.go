@@ -44,6 +44,9 @@ func serve(t *testing.T, config server.Config) *running {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
+	if config.DrainIdle == 0 {
+		config.DrainIdle = -1 // tests leave connections behind
+	}
 	s, err := server.New(config)
 	if err != nil {
 		t.Fatal(err)

@@ -145,7 +145,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	}
 }
 
-// ServeForever serves until the process gets SIGINT or SIGTERM. A second signal ends the process at once.
+// ServeForever serves until the process gets SIGINT or SIGTERM. A second signal ends the process at once. Programs with more to do at signals
+// use Serve and Shutdown.
 func (s *Server) ServeForever() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -179,6 +180,7 @@ func (s *Server) start() error {
 		WriteTimeout:   s.config.WriteTimeout,
 		MaxConnections: s.config.MaxConnections,
 		MaxPerAddress:  s.config.MaxPerAddress,
+		DrainIdle:      s.config.DrainIdle,
 		Logger:         s.config.Logger,
 	})
 	if err != nil {
@@ -254,7 +256,7 @@ func (s *Server) protocol() *h1.Config {
 }
 
 // Shutdown stops accepting, finishes the requests that run until ctx ends, and ends Serve. The error tells that
-// requests were cut off.
+// requests were cut off. Connections without a request are granted Config.DrainIdle for one more, at most half of the time that ctx has.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	if s.stopping {

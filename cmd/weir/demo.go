@@ -19,15 +19,17 @@ type demoCommand struct {
 	TestRoutes bool `help:"Add routes for tests: /sink, /spin, /panic and /internals."`
 }
 
-func (d *demoCommand) Run() error {
+func (d *demoCommand) Run() (err error) {
 	topics := hub.New(hub.Options{})
-	application := newDemo(topics).answer
-	if !d.TestRoutes {
-		return d.serve("the demo", application, loopsAlone, topics)
+	application := app.Application(newDemo(topics).answer)
+	if d.TestRoutes {
+		application = testRoutes(application, topics)
+		defer func() { fmt.Printf("weir made %d calls\n", testCalls.Load()) }()
 	}
-	err := d.serve("the demo", testRoutes(application, topics), loopsAlone, topics)
-	fmt.Printf("weir made %d calls\n", testCalls.Load())
-	return err
+	l := newLifecycle()
+	defer func() { l.close(err) }()
+	l.holders = []io.Closer{topics}
+	return d.serve(l, "the demo", application, loopsAlone)
 }
 
 //go:embed demo.html

@@ -52,6 +52,8 @@ type process struct {
 	line   string   // that it said when it was ready
 	at     []string // addresses, of that line
 	stderr lockedBuffer
+	stdout lockedBuffer // behind that line
+	ended  chan struct{} // closed at the end of stdout
 	once   sync.Once
 	status int
 }
@@ -74,8 +76,14 @@ func start(t *testing.T, files []*os.File, args ...string) *process {
 		p.wait()
 	})
 	timer := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
-	p.line, err = bufio.NewReader(out).ReadString('\n')
+	r := bufio.NewReader(out)
+	p.line, err = r.ReadString('\n')
 	timer.Stop()
+	p.ended = make(chan struct{})
+	go func() {
+		defer close(p.ended)
+		_, _ = io.Copy(&p.stdout, r)
+	}()
 	if err != nil {
 		p.wait()
 		t.Fatalf("weir %q said nothing: %v\n%s", args, err, p.stderr.String())
@@ -95,10 +103,17 @@ func (p *process) wait() int {
 	p.once.Do(func() {
 		timer := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
 		defer timer.Stop()
+		<-p.ended
 		_ = p.cmd.Wait()
 		p.status = p.cmd.ProcessState.ExitCode()
 	})
 	return p.status
+}
+
+// said is what weir has said last, when it has ended.
+func (p *process) said() string {
+	lines := strings.Split(strings.TrimSuffix(p.stdout.String(), "\n"), "\n")
+	return lines[len(lines)-1]
 }
 
 // stop sends SIGTERM and returns the exit status.

@@ -2,15 +2,13 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/weirhttp/weir/hub"
@@ -46,7 +44,9 @@ type runCommand struct {
 	serveFlags `group:"Server"`
 }
 
-func (r *runCommand) Run() error {
+func (r *runCommand) Run() (err error) {
+	l := newLifecycle()
+	defer func() { l.close(err) }()
 	if r.App == "" {
 		return &usageError{"run: which application? Give module:callable, or app in a configuration file"}
 	}
@@ -74,19 +74,15 @@ func (r *runCommand) Run() error {
 	}
 	py := supervisor.Python()
 	slog.Info("workers are ready", "python", py.Version, "interpreter", py.Path, "because", py.Why, "workers", options.Workers, "class", options.Class)
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	go func() {
-		for range hangup {
-			slog.Info("SIGHUP: the workers are replaced")
-			supervisor.Replace()
-		}
-	}()
+	l.holders, l.replace = []io.Closer{topics}, supervisor.Replace
 	r.Inline = true // what may block is in the workers
-	err = r.serve(r.App, supervisor.Application, loopsBesideWorkers, topics)
-	ctx, cancel := context.WithTimeout(context.Background(), max(r.GracefulTimeout, time.Second))
+	err = r.serve(l, r.App, supervisor.Application, loopsBesideWorkers)
+	ctx, cancel := l.patience()
 	defer cancel()
-	return errors.Join(err, supervisor.Shutdown(ctx))
+	if ended := supervisor.Shutdown(ctx); !l.quick {
+		err = errors.Join(err, ended)
+	}
+	return err
 }
 
 // loopsBesideWorkers is how many loops there are beside workers, which need most of the CPUs: a loop serves some 90,000 requests a second, a worker

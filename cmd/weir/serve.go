@@ -2,13 +2,10 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,6 +31,7 @@ type serveFlags struct {
 	AccessLog       string        `placeholder:"FILE" aliases:"access-logfile" help:"Append a line for each request to FILE; - is standard output. Off by default."`
 	AccessLogFormat string        `enum:"common,combined" default:"${accessLogFormat}" help:"Form of these lines: common or combined."`
 	GracefulTimeout time.Duration `default:"30s" help:"How long running requests are waited for at SIGTERM."`
+	DrainIdle       time.Duration `default:"2s" help:"How long connections without a request are kept for one more then, which is told to be the last."`
 	Inline          bool          `help:"The application never blocks: do not watch its calls."`
 	KeepHalfClosed  bool          `help:"A client that has ended its sending still waits for a deferred answer."`
 
@@ -51,9 +49,8 @@ type serveFlags struct {
 // loopsAlone is how many loops there are where the application runs on them.
 func loopsAlone(cpus int) int { return cpus }
 
-// serve serves application until a signal ends it, on so many loops for a number of CPUs as the function says. At the end the ones that wait
-// are closed first, or the end would wait for what they hold.
-func (f *serveFlags) serve(what string, application app.Application, loops func(cpus int) int, holders ...io.Closer) error {
+// serve serves application until a signal ends it, on so many loops for a number of CPUs as the function says.
+func (f *serveFlags) serve(l *lifecycle, what string, application app.Application, loops func(cpus int) int) error {
 	config, err := f.serverConfig()
 	if err != nil {
 		return err
@@ -100,22 +97,15 @@ func (f *serveFlags) serve(what string, application app.Application, loops func(
 	for _, address := range s.Addresses() {
 		urls = append(urls, urlOf(f.scheme(), address))
 	}
-	// Before the line that says so: who reads it may send a signal at once.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, func() {
-		stop() // a second signal ends the process
-		for _, h := range holders {
-			_ = h.Close()
-		}
-	})
+	l.server, l.graceful = s, config.GracefulTimeout
+	l.listen() // before the line that says so: who reads it may send a signal at once
 	slog.Info("RLIMIT_NOFILE is raised to its hard limit", "connections", s.MaxConnections())
 	plural := "s"
 	if s.Loops() == 1 {
 		plural = ""
 	}
 	fmt.Printf("weir serves %s at %s with %d loop%s, pid %d\n", what, strings.Join(urls, " and "), s.Loops(), plural, os.Getpid())
-	return s.Serve(ctx)
+	return l.serve()
 }
 
 // serverConfig makes a server.Config of the flags.
@@ -136,6 +126,10 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 	switch {
 	case f.Loops < 0:
 		return c, &usageError{"--loops must be 1 or more"}
+	case f.GracefulTimeout < 0:
+		return c, &usageError{"--graceful-timeout must be 0 or more"}
+	case f.DrainIdle < 0:
+		return c, &usageError{"--drain-idle must be 0 or more"}
 	case f.Backlog < 0:
 		return c, &usageError{"--backlog must be 1 or more"}
 	case app.HasControl(f.ServerHeader):
@@ -161,6 +155,7 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 	if f.GracefulTimeout == 0 {
 		c.GracefulTimeout = 1 // nanosecond: 0 would mean the default
 	}
+	c.DrainIdle = noLimit(f.DrainIdle) // there, what is negative is no time at all
 	if f.SocketMode != "" {
 		mode, err := permissions("--socket-mode", f.SocketMode)
 		if err != nil {

@@ -193,7 +193,7 @@ func (c *conn) settle() {
 		c.awaitOctets()
 	default:
 		c.move(answered)
-		c.SetDeadline(c.protocol.config.IdleTimeout)
+		c.awaitRequest()
 		c.unpark()
 		if t != nil && (!c.inside || t.exchange.Environ.Detached()) {
 			c.rest()
@@ -289,6 +289,10 @@ func (c *conn) Drained() {
 func (c *conn) Timeout() {
 	switch c.state {
 	case idle:
+		if c.last {
+			c.Loop().Post(leave, c)
+			return
+		}
 		c.end(loop.ReasonIdle, false)
 	case inHead, inContent:
 		c.refuse(408, "the request took too long")
@@ -303,17 +307,42 @@ func (c *conn) Timeout() {
 	}
 }
 
-// Shutdown implements loop.Handler.
+// Shutdown implements loop.Handler. The response to the next request, or to this one, says that it is the last; one whose head has said that the
+// connection goes on, has it go on for one more.
 func (c *conn) Shutdown() {
 	c.last = true
 	switch r := c.reply(); {
 	case r != nil:
-		r.close = true
+		r.close = r.close || !r.headSent
 	case c.state == idle:
 		c.ReadNow() // a request may be there that nobody has looked at
-		if c.state == idle && c.IsOpen() {
-			c.end(loop.ReasonShutdown, false)
+		if c.state == idle {
+			c.awaitRequest()
 		}
+	}
+}
+
+// awaitRequest gives the client its time for another request.
+func (c *conn) awaitRequest() {
+	d := c.protocol.config.IdleTimeout
+	if c.last {
+		if d = c.Loop().Farewell(); d <= 0 {
+			c.Loop().Post(leave, c)
+			return
+		}
+	}
+	c.SetDeadline(d)
+}
+
+// leave closes a connection whose client has had its time at the end of the server, unless a request is there all the same. It is a task of its
+// own: it may call the application.
+func leave(p any) {
+	c := p.(*conn)
+	if c.state == idle && c.IsOpen() {
+		c.ReadNow()
+	}
+	if c.state == idle && c.IsOpen() {
+		c.end(loop.ReasonShutdown, false)
 	}
 }
 

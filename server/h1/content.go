@@ -210,7 +210,7 @@ func (t *transaction) decode(in []byte, limits *httpparse.Limits) (data []byte, 
 func (c *conn) contentEnds() (more bool) {
 	c.move(contentComplete)
 	if c.state == idle {
-		c.SetDeadline(c.protocol.config.IdleTimeout)
+		c.awaitRequest()
 		c.rest()
 		return true
 	}

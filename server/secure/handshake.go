@@ -145,9 +145,13 @@ func (h *handshake) Drained() {}
 // Timeout implements loop.Handler.
 func (h *handshake) Timeout() { h.Finish(loop.ReasonTimeout, false) }
 
-// Shutdown implements loop.Handler: a client that has begun may have a request.
+// Shutdown implements loop.Handler: a client that has begun may have a request, and one that has just connected is about to begin.
 func (h *handshake) Shutdown() {
-	if h.pipe == nil {
+	switch d := h.Loop().Farewell(); {
+	case h.pipe != nil:
+	case d > 0:
+		h.SetDeadline(min(d, h.acceptor.config.Timeout))
+	default:
 		h.Finish(loop.ReasonShutdown, false)
 	}
 }

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/weirhttp/weir/server"
+)
+
+// quickTime is how long requests that run have at SIGINT and SIGQUIT: who sends these does not want to wait.
+const quickTime = 500 * time.Millisecond
+
+// ends are the signals that end weir; a second one ends it at once, by what the system does with it. Until there is something to finish, so does the
+// first.
+var ends = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT}
+
+// lifecycle is what a weir that serves goes through: signals, and the end. It belongs to the goroutine that serves.
+type lifecycle struct {
+	server   *server.Server
+	graceful time.Duration // for requests that run at SIGTERM
+	holders  []io.Closer   // at the end they are closed first, or the end would wait for what they hold
+	replace  func()        // replaces the workers; nil: there are none
+
+	signals chan os.Signal
+	began   time.Time
+	why     string             // it ends; "": it does not
+	quick   bool               // what runs is cut off
+	cut     context.CancelFunc // has the end wait no longer
+}
+
+// newLifecycle has signals wait for serve, those that would end weir excepted.
+func newLifecycle() *lifecycle {
+	l := &lifecycle{signals: make(chan os.Signal, 16), began: time.Now(), cut: func() {}}
+	// SIGPIPE is among them so that a standard output that nobody reads does not end weir.
+	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGPIPE)
+	return l
+}
+
+// listen has weir end in order from here on.
+func (l *lifecycle) listen() { signal.Notify(l.signals, ends...) }
+
+// serve serves until the end.
+func (l *lifecycle) serve() error {
+	served := make(chan error, 1)
+	go func() { served <- l.server.Serve(context.Background()) }()
+	for {
+		select {
+		case s := <-l.signals:
+			l.handle(s)
+		case err := <-served:
+			l.cut()
+			if l.quick {
+				err = nil // it was asked for
+			}
+			return err
+		}
+	}
+}
+
+// handle does what a signal asks for.
+func (l *lifecycle) handle(s os.Signal) {
+	switch s {
+	case syscall.SIGTERM:
+		l.end("SIGTERM", l.graceful)
+	case syscall.SIGINT:
+		l.quick = true
+		l.end("SIGINT", quickTime)
+	case syscall.SIGQUIT:
+		l.quick = true
+		l.end("SIGQUIT", quickTime)
+	case syscall.SIGHUP:
+		if l.replace != nil && l.why == "" {
+			slog.Info("SIGHUP: the workers are replaced")
+			l.replace()
+		}
+	}
+}
+
+// end stops accepting, and has requests that run finished within limit. It does not wait.
+func (l *lifecycle) end(why string, limit time.Duration) {
+	signal.Reset(ends...)
+	if l.why != "" { // it had come before it could be reset
+		l.cut()
+		return
+	}
+	l.why = why
+	slog.Info(why+": weir finishes what it is at and ends", "at most", limit)
+	for _, h := range l.holders {
+		_ = h.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	l.cut = cancel
+	go func() { _ = l.server.Shutdown(ctx) }() // Serve returns what it does
+}
+
+// patience bounds how long the rest of weir may take to end, when requests are over.
+func (l *lifecycle) patience() (context.Context, context.CancelFunc) {
+	limit := max(l.graceful, time.Second)
+	if l.quick {
+		limit = quickTime
+	}
+	return context.WithTimeout(context.Background(), limit)
+}
+
+// close says the last line. err is what has gone wrong in the end.
+func (l *lifecycle) close(err error) {
+	signal.Stop(l.signals)
+	if l.why != "" {
+		fmt.Println(l.lastLine(err))
+	}
+}
+
+// lastLine says why weir has ended, and how.
+func (l *lifecycle) lastLine(err error) string {
+	how := "all that ran was finished"
+	switch {
+	case err != nil:
+		how = err.Error()
+	case l.quick:
+		how = "without waiting for what ran"
+	}
+	return fmt.Sprintf("weir has ended by %s after %v: %s", l.why, time.Since(l.began).Round(time.Second), how)
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// signal sends a signal to weir.
+func (p *process) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// logged waits until weir has logged text.
+func (p *process) logged(text string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); !strings.Contains(p.stderr.String(), text); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("weir has not logged %q:\n%s", text, p.stderr.String())
+		}
+	}
+}
+
+// keepAlive is a connection of a client that asks more than once.
+type keepAlive struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (p *process) keepAlive() *keepAlive {
+	c := p.dial()
+	return &keepAlive{c, bufio.NewReader(c)}
+}
+
+// ask sends a request and returns the response.
+func (c *keepAlive) ask(target string) (reply, error) {
+	if _, err := io.WriteString(c, "GET "+target+" HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		return reply{}, err
+	}
+	response, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		return reply{}, err
+	}
+	body, err := io.ReadAll(response.Body)
+	return reply{response, string(body)}, err
+}
+
+// TestSignalsTerm: SIGTERM has a request finished that runs, and one answered that comes late on a connection without any.
+func TestSignalsTerm(t *testing.T) {
+	p := start(t, nil, "demo", "-b", "127.0.0.1:0", "--drain-idle", "30s")
+	idle, running := p.keepAlive(), p.keepAlive()
+	if _, err := idle.ask("/plaintext"); err != nil {
+		t.Fatal(err)
+	}
+	begun := make(chan struct{})
+	slow := make(chan error, 1)
+	go func() {
+		_, err := io.WriteString(running, "GET /sleep?ms=500 HTTP/1.1\r\nHost: a\r\n\r\n")
+		close(begun)
+		if err == nil {
+			var r *http.Response
+			if r, err = http.ReadResponse(running.r, nil); err == nil {
+				_, err = io.Copy(io.Discard, r.Body)
+			}
+		}
+		_ = running.Close()
+		slow <- err
+	}()
+	<-begun
+	p.signal(syscall.SIGTERM)
+	p.logged("SIGTERM")
+	if r, err := idle.ask("/plaintext"); err != nil || r.body != "Hello, World!" || !r.Close {
+		t.Errorf("%v, %v", r, err)
+	}
+	_ = idle.Close()
+	if err := <-slow; err != nil {
+		t.Errorf("the request that ran: %v", err)
+	}
+	if status := p.wait(); status != 0 {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+	if last := p.said(); !strings.Contains(last, "ended by SIGTERM") || !strings.Contains(last, "finished") {
+		t.Errorf("the last line is %q", last)
+	}
+}
+
+// TestSignalsQuick: SIGINT and SIGQUIT do not wait for what runs. It is not a failure.
+func TestSignalsQuick(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
+		p := start(t, nil, "demo", "-b", "127.0.0.1:0", "--drain-idle", "1h", "--graceful-timeout", "1h")
+		idle, running := p.keepAlive(), p.keepAlive()
+		if _, err := idle.ask("/plaintext"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(running, "GET /sleep?ms=600000 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		p.signal(s)
+		if status := p.wait(); status != 0 {
+			t.Errorf("%v: exit %d: %s", s, status, p.stderr.String())
+		}
+		if last := p.said(); !strings.Contains(last, "without waiting") {
+			t.Errorf("%v: the last line is %q", s, last)
+		}
+	}
+}
+
+// TestSignalsTwice: a second signal ends weir at once.
+func TestSignalsTwice(t *testing.T) {
+	p := start(t, nil, "demo", "-b", "127.0.0.1:0", "--graceful-timeout", "1h")
+	running := p.keepAlive()
+	if _, err := io.WriteString(running, "GET /sleep?ms=600000 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(syscall.SIGTERM)
+	p.logged("SIGTERM")
+	p.signal(syscall.SIGTERM)
+	p.wait()
+	if s := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGTERM {
+		t.Errorf("it has ended with %v", p.cmd.ProcessState)
+	}
+}
