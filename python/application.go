@@ -48,6 +48,7 @@ func (s *Supervisor) Application(environ *app.Environ, start app.StartResponse) 
 func (s *Supervisor) accept(environ *app.Environ, p *packet, c *content) *request {
 	method := environ.Method()
 	r := &request{supervisor: s, packet: p, content: c, safe: method == "GET" || method == "HEAD"}
+	r.html = s.options.Develop && wantsHTML(environ)
 	r.deferred = environ.Defer()
 	r.deferred.Watch(r)
 	s.submit(r)

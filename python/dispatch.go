@@ -175,6 +175,7 @@ func (w *worker) fits(r *request) bool {
 
 // spread gives what waits to workers that are idle.
 func (s *Supervisor) spread() {
+	s.refuseFailed()
 	if s.capacity() == 1 {
 		s.spreadEvenly()
 		return

@@ -3,20 +3,21 @@ package python
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
 // keep sees to it that there is a worker in a place, until Shutdown. first is told how the first start went.
 func (s *Supervisor) keep(slot int, first chan<- error) {
 	defer s.group.Done()
-	w, err := s.launch(slot)
+	w, err := s.launch(slot, nil)
 	first <- err
 	if err != nil {
 		return
 	}
 	for {
 		joined := now()
-		s.join(w)
+		s.join(w, nil)
 		select {
 		case <-w.exited:
 			s.log.Error("worker has died", "pid", w.pid, "status", w.status)
@@ -26,13 +27,11 @@ func (s *Supervisor) keep(slot int, first chan<- error) {
 				delay = firstDelay
 			}
 			var ok bool
-			if w, ok = persist(s, delay, func() (*worker, error) { return s.launch(slot) }); !ok {
+			if w, ok = persist(s, delay, func() (*worker, error) { return s.launch(slot, nil) }); !ok {
 				return
 			}
 		case <-w.retire:
-			if next := s.relaunchBeside(slot, w); next != w {
-				w = next
-			}
+			w = s.relaunchBeside(slot, w, nil)
 		case <-s.stopping:
 			s.dismiss(w)
 			return
@@ -64,7 +63,7 @@ func persist[T any](s *Supervisor, delay time.Duration, launch func() (T, error)
 		switch {
 		case err == nil:
 			return started, true
-		case errors.Is(err, errStopping):
+		case errors.Is(err, errUnwanted):
 			return started, false
 		}
 		delay = min(max(2*delay, firstDelay), lastDelay)
@@ -74,10 +73,10 @@ func persist[T any](s *Supervisor, delay time.Duration, launch func() (T, error)
 
 // relaunchBeside starts the worker that takes the place of old, which serves until then, and dismisses old. It is old when that goes on, since
 // another does not start.
-func (s *Supervisor) relaunchBeside(slot int, old *worker) *worker {
-	next, err := s.launch(slot)
+func (s *Supervisor) relaunchBeside(slot int, old *worker, e *edition) *worker {
+	next, err := s.launch(slot, e)
 	if err != nil {
-		if errors.Is(err, errStopping) {
+		if errors.Is(err, errUnwanted) {
 			return old
 		}
 		s.logStart(err, lastDelay)
@@ -110,10 +109,18 @@ type StartError struct {
 
 func (e *StartError) Error() string { return e.Traceback }
 
-var errStopping = errors.New("python: stopping")
+// Split returns the traceback alone, empty where there is none, and what to do about it.
+func (e *StartError) Split() (traceback, cure string) {
+	text := strings.TrimRight(e.Traceback, "\n")
+	i := strings.LastIndexByte(text, '\n') + 1
+	return text[:i], text[i:]
+}
 
-// launch starts a worker and waits until it can serve.
-func (s *Supervisor) launch(slot int) (*worker, error) {
+// errUnwanted tells that nobody waits for a process any more: weir stops, or the edition is outdated.
+var errUnwanted = errors.New("python: the process is not wanted any more")
+
+// launch starts a worker of an edition, and waits until it can serve.
+func (s *Supervisor) launch(slot int, e *edition) (*worker, error) {
 	w, err := s.start(slot)
 	for errors.Is(err, errTemplateEnded) {
 		w, err = s.start(slot)
@@ -123,8 +130,10 @@ func (s *Supervisor) launch(slot int) (*worker, error) {
 	}
 	select {
 	case err = <-w.ready:
+	case <-e.over():
+		err = errUnwanted
 	case <-s.stopping:
-		err = errStopping
+		err = errUnwanted
 	}
 	if err != nil {
 		w.kill()
@@ -135,8 +144,13 @@ func (s *Supervisor) launch(slot int) (*worker, error) {
 }
 
 // Replace replaces all workers by new ones, which import the application anew. The old serve until the new can; when those cannot, the
-// old go on, and it is tried again. With Options.Preload a new template does that first, and then forks the new workers.
+// old go on, and it is tried again. With Options.Preload a new template does that first, and then forks the new workers. With Options.Develop it is Outdate and Renew.
 func (s *Supervisor) Replace() {
+	if s.options.Develop {
+		s.Outdate()
+		s.Renew()
+		return
+	}
 	if s.options.Preload {
 		s.templates.ask()
 		return
@@ -152,11 +166,11 @@ func (s *Supervisor) replaceWorkers() {
 	}
 }
 
-// join has w take requests.
-func (s *Supervisor) join(w *worker) {
+// join has w take requests, while the edition is its own.
+func (s *Supervisor) join(w *worker, e *edition) {
 	s.mu.Lock()
 	defer s.release()
-	if w.dead || slices.Contains(s.workers, w) {
+	if w.dead || e != s.edition || slices.Contains(s.workers, w) {
 		return
 	}
 	s.workers = append(s.workers, w)

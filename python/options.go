@@ -20,6 +20,12 @@ func (o *Options) setDefaults() error {
 	case o.Workers < 0 || o.Threads < 0 || o.Connections < 0:
 		return errors.New("python: numbers of workers, threads and connections must be 1 or more")
 	}
+	if o.Develop && o.Preload {
+		return errors.New("python: Options.Develop and Options.Preload exclude each other")
+	}
+	if o.Develop {
+		o.QueueTime = -1
+	}
 	o.Class = cmp.Or(o.Class, Sync)
 	if o.Class != Sync && o.Class != Threads && o.Class != Gevent {
 		return fmt.Errorf("python: Options.Class is %q, want %q, %q or %q", o.Class, Sync, Threads, Gevent)

@@ -25,6 +25,7 @@ type request struct {
 	deferred   app.Deferred
 	safe       bool     // GET or HEAD
 	content    *content // nil: it is in the packet
+	html       bool     // a page tells the client best what is wrong, with Options.Develop
 	lane       int      // of the queue: which loop it waits on
 
 	// Guarded by supervisor.mu.

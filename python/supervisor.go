@@ -48,6 +48,14 @@ type Options struct {
 	// New becomes the one that adopts processes which those leave behind (PR_SET_CHILD_SUBREAPER). Linux only.
 	Preload bool
 
+	// Develop is for those who change the application while it is served. Outdate and Renew tell that its files have changed; a new import
+	// has requests wait for it. New returns before the application is imported, and when that fails, clients are told why, with
+	// Python's traceback. Requests wait for workers as long as it takes. It excludes Preload.
+	Develop bool
+	// Started is told, with Develop, how the import went after the start and after each Renew: nil, or an error that is a *StartError when Python
+	// has a traceback. Any goroutine may call it.
+	Started func(error)
+
 	// Timeout is how long a call may go on without a sign of life before its worker is killed (30 s).
 	Timeout time.Duration
 	// Queue bounds how many requests wait for a worker (8192), QueueTime for how long they do (10 s). Further ones are answered with 503.
@@ -117,6 +125,7 @@ type Supervisor struct {
 	watched  atomic.Bool  // the monitor is looking
 
 	mu        sync.Mutex
+	edition   *edition // nil without Options.Develop
 	queue     queue
 	load      load
 	longAt    int64     // when a call has ended that took long
@@ -164,6 +173,15 @@ func New(options Options) (*Supervisor, error) {
 			_ = s.Close()
 			return nil, err
 		}
+	}
+	if options.Develop {
+		s.edition = newEdition()
+		s.Renew()
+		for slot := range options.Workers {
+			s.group.Add(1)
+			go s.develop(slot)
+		}
+		return s, nil
 	}
 	first := make(chan error, options.Workers)
 	for slot := range options.Workers {

@@ -79,7 +79,7 @@ func (s *Supervisor) launchTemplate() (*template, error) {
 	select {
 	case err = <-answered:
 	case <-s.stopping:
-		err = errStopping
+		err = errUnwanted
 	}
 	if err == nil {
 		t.born = now()
@@ -197,7 +197,7 @@ func (s *Supervisor) living() (*template, error) {
 		select {
 		case <-changed:
 		case <-s.stopping:
-			return nil, errStopping
+			return nil, errUnwanted
 		}
 	}
 }
@@ -248,7 +248,7 @@ func (s *Supervisor) keepTemplate(t *template) {
 				s.group.Go(t.dismiss)
 				t = next
 				s.replaceWorkers()
-			} else if !errors.Is(err, errStopping) {
+			} else if !errors.Is(err, errUnwanted) {
 				s.logStart(err, lastDelay)
 				time.AfterFunc(lastDelay, s.templates.ask)
 			}

@@ -30,6 +30,7 @@ type runCommand struct {
 	Pythonpath        string   `placeholder:"DIRS" help:"Directories, separated by commas, in front of sys.path."`
 	Env               []string `short:"e" placeholder:"NAME=VALUE" sep:"none" help:"Variable for the environment of the application. Repeatable."`
 	Preload           bool     `help:"Import the application once, and fork the workers, which share memory then."`
+	reloadFlags
 
 	Timeout           time.Duration `short:"t" default:"30s" help:"How long a call may go on without a sign of life, 0 for any; then 504, and its worker is killed."`
 	MaxRequests       int           `default:"0" placeholder:"N" help:"Requests after which a worker is replaced, 0 for any number."`
@@ -68,12 +69,18 @@ func (r *runCommand) Run() (err error) {
 	}
 	defer closeAdmin()
 	warnOfGunicornConfig(r.Chdir)
+	watcher, err := r.reloadFlags.watch(&options)
+	if err != nil {
+		return err
+	}
+	defer watcher.close()
 	supervisor, err := python.New(options)
 	if err != nil {
 		return startFailed(err)
 	}
+	watcher.follow(supervisor)
 	py := supervisor.Python()
-	slog.Info("workers are ready", "python", py.Version, "interpreter", py.Path, "because", py.Why, "workers", options.Workers, "class", options.Class)
+	slog.Info(r.reloadFlags.state(), "python", py.Version, "interpreter", py.Path, "because", py.Why, "workers", options.Workers, "class", options.Class)
 	l.holders, l.replace = []io.Closer{topics}, supervisor.Replace
 	r.Inline = true // what may block is in the workers
 	err = r.serve(l, r.App, supervisor.Application, loopsBesideWorkers)
@@ -96,11 +103,7 @@ func startFailed(err error) error {
 	if !errors.As(err, &start) {
 		return err
 	}
-	text := strings.TrimRight(start.Traceback, "\n")
-	traceback, cure := "", text
-	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
-		traceback, cure = text[:i+1], text[i+1:]
-	}
+	traceback, cure := start.Split()
 	fmt.Fprint(os.Stderr, traceback)
 	return errors.New(cure)
 }

@@ -126,7 +126,6 @@ func TestRunUsageErrors(t *testing.T) {
 		{"--workers", []string{"a:b", "-w", "-1"}},
 		{"--timeout", []string{"a:b", "-t", "soon"}},
 		{"--env", []string{"a:b", "-e", "X"}},
-		{"--reload", []string{"a:b", "--reload"}},
 		{"--max-requests", []string{"a:b", "--max-requests=-1"}},
 		{"--bind", []string{"run", "a:b", "--bind"}},
 		{"--loops", []string{"run", "a:b", "--loops=-1"}},

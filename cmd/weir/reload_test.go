@@ -1,0 +1,93 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// save writes a file as editors do: under another name first.
+func save(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path+"~", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+"~", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// replies asks until an answer has that text: it may take a moment until weir hears of a change.
+func (p *process) replies(status int, want string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		r := p.ask("GET", "/")
+		if r.StatusCode == status && strings.Contains(r.body, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("got %d %q, want %d %q\n%s", r.StatusCode, r.body, status, want, p.stderr.String())
+		}
+	}
+}
+
+// TestReload: workers follow the files, from a start on that fails. What is wrong is answered and logged; weir goes on.
+func TestReload(t *testing.T) {
+	applications(t)
+	dir := t.TempDir()
+	module, part, text := filepath.Join(dir, "site_.py"), filepath.Join(dir, "part.py"), filepath.Join(dir, "page.txt")
+	says := func(expression string) string {
+		return "import part, os\nTEXT = open(os.path.join(os.path.dirname(__file__), 'page.txt')).read()\n" +
+			"def app(environ, start_response):\n    start_response('200 OK', [])\n    return [(" + expression + ").encode()]\n"
+	}
+	save(t, module, says("part.text + TEXT"))
+	save(t, part, "text = 'part one'\n")
+	save(t, text, ", page one")
+	if err := os.WriteFile(module, []byte("import part\ndef (\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, nil, "run", "site_:app", "--chdir", dir, "-b", "127.0.0.1:0", "-w", "2", "--preload", "--reload", "--reload-extra-file", text)
+	p.replies(500, "SyntaxError")
+	save(t, module, says("part.text + TEXT"))
+	p.replies(200, "part one, page one")
+	save(t, part, "text = 'part two'\n") // as long, and within the same second
+	p.replies(200, "part two, page one")
+	save(t, text, ", page two")
+	p.replies(200, "part two, page two")
+	if err := os.Remove(part); err != nil {
+		t.Fatal(err)
+	}
+	p.replies(500, "No module named 'part'")
+	save(t, part, "text = 'part three'\n")
+	p.replies(200, "part three, page two")
+	_ = p.cmd.Process.Signal(syscall.SIGHUP)
+	p.replies(200, "part three, page two")
+	if status := p.stop(); status != 0 {
+		t.Errorf("exit %d", status)
+	}
+	for _, want := range []string{"--preload is left out", "SyntaxError: ", "the application does not start", "a file has changed", "workers are ready"} {
+		if !strings.Contains(p.stderr.String(), want) {
+			t.Errorf("the log has no %q:\n%s", want, p.stderr.String())
+		}
+	}
+}
+
+// TestReloadCannotStart: what a change of a file does not mend ends weir.
+func TestReloadCannotStart(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"no-such-python", []string{"--python", "no-such-python"}},
+		{"--reload: /no/such/dir/file", []string{"--reload-extra-file", "/no/such/dir/file"}},
+		{"/no/such/dir", []string{"--chdir", "/no/such/dir"}},
+	} {
+		args := append([]string{"run", "a:b", "--reload", "-b", "127.0.0.1:0"}, c.args...)
+		if status, _, stderr := runToEnd(t, args...); status != 1 || !strings.Contains(stderr, c.want) {
+			t.Errorf("%q: exit %d, %q", args, status, stderr)
+		}
+	}
+}
