@@ -42,7 +42,7 @@ func (f *acmeFlags) apply(t *tlsFlags) error {
 	if !f.AcmeAgree {
 		return &usageError{fmt.Sprintf("--acme needs --acme-agree, which says that you agree to the terms of service of %s", cmp.Or(f.AcmeCA, "Let's Encrypt (https://letsencrypt.org/repository)"))}
 	}
-	dir := cmp.Or(f.AcmeDir, acmeDir())
+	dir := f.dir()
 	if dir == "" {
 		return &usageError{"--acme needs --acme-dir, where keys and certificates are kept: there is no home directory to put them into"}
 	}
@@ -71,6 +71,9 @@ func acmeFailed(err error) error {
 	return &usageError{line}
 }
 
+// dir is where keys and certificates are kept.
+func (f *acmeFlags) dir() string { return cmp.Or(f.AcmeDir, acmeDir()) }
+
 // acmeDir is where a service, or somebody's own server, keeps what must last.
 func acmeDir() string {
 	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" { // of systemd; the first of several
@@ -85,12 +88,12 @@ func acmeDir() string {
 	return ""
 }
 
-// start has certificates obtained in the background, now that the server listens at the addresses.
+// start has certificates obtained in the background, now that the server listens at the addresses, and is the user that it stays.
 func (f *acmeFlags) start(addresses []string) error {
 	if f.manager == nil {
 		return nil
 	}
-	return f.manager.Start(acmePort(addresses))
+	return acmeFailed(f.manager.Start(acmePort(addresses)))
 }
 
 // acmePort is where the authority's handshakes come: at 443 when the server listens there itself, else at the first port that it has.

@@ -85,7 +85,8 @@ func TestACMEWrongFlags(t *testing.T) {
 	} {
 		line = strings.Replace(line, " D ", " "+t.TempDir()+" ", 1)
 		status, _, stderr := runToEnd(t, append([]string{"demo", "--bind", "127.0.0.1:0"}, strings.Fields(line)...)...)
-		if status != want.status || !strings.Contains(stderr, want.word) || strings.Count(stderr, "\n") != 1 {
+		last := stderr[strings.LastIndexByte(strings.TrimSuffix(stderr, "\n"), '\n')+1:]
+		if status != want.status || !strings.Contains(last, want.word) || status == 2 && last != stderr {
 			t.Errorf("%s: status %d, %q", line, status, stderr)
 		}
 	}

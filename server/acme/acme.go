@@ -93,9 +93,6 @@ func (c *Config) check() error {
 	if c.Dir == "" {
 		return wrong("Dir", "is empty: certificates must be kept somewhere")
 	}
-	if err := writable(c.Dir); err != nil {
-		return wrong("Dir", "%w", err)
-	}
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -127,7 +124,8 @@ type Manager struct {
 // renewCheck is how often certificates are looked at for whether they will soon be over.
 var renewCheck = certmagic.DefaultRenewCheckInterval
 
-// New checks the configuration, of which an error is a *FieldError. Nothing is asked of the authority before Start. Close must be called.
+// New checks the configuration, of which an error is a *FieldError. Before Start nothing is asked of the authority, and no file is touched: a server may become
+// another user in between. Close must be called.
 func New(config Config) (*Manager, error) {
 	config.Domains = slices.Clone(config.Domains)
 	if err := config.check(); err != nil {
@@ -168,8 +166,11 @@ func New(config Config) (*Manager, error) {
 
 // Start loads what the folder has, and obtains what it lacks, in the background; so is renewed what will soon be over. It is called when the
 // server listens already, because the authority comes back to it. port is the one that it listens at: for TLS, or for HTTP with Config.HTTP.
-// An authority that comes to 443 or 80 must be led there.
+// An authority that comes to 443 or 80 must be led there. A folder that cannot be used is a *FieldError.
 func (m *Manager) Start(port int) error {
+	if err := writable(m.config.Dir); err != nil {
+		return &FieldError{"Dir", err}
+	}
 	if m.config.HTTP {
 		m.issuer.AltHTTPPort = port
 	} else {

@@ -23,10 +23,6 @@ import (
 
 // TestFields: what makes no sense is refused, with the name of the field, before anything is asked of anybody.
 func TestFields(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		field  string
 		word   string
@@ -43,7 +39,6 @@ func TestFields(t *testing.T) {
 		{"CA", "http://a.example", func(c *acme.Config) { c.CA = "http://a.example" }},
 		{"CA", "a.example", func(c *acme.Config) { c.CA = "a.example" }},
 		{"Dir", "empty", func(c *acme.Config) { c.Dir = "" }},
-		{"Dir", file, func(c *acme.Config) { c.Dir = file }},
 	} {
 		config := acme.Config{Domains: []string{"a.example"}, Agreed: true, Email: "me@a.example", CA: acme.LetsEncryptStaging, Dir: t.TempDir()}
 		c.change(&config)
@@ -58,17 +53,42 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// TestDirIsPrivate: keys are not for others to read.
-func TestDirIsPrivate(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b")
-	m, err := acme.New(acme.Config{Domains: []string{"a.example"}, Agreed: true, Dir: dir})
+// TestDir: keys are not for others to read, and a folder that is none is told of. No file is touched before Start.
+func TestDir(t *testing.T) {
+	place, err := os.MkdirTemp("", "acme")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	defer func() {
+		for deadline := time.Now().Add(30 * time.Second); os.RemoveAll(place) != nil && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		} // the manager may be writing still
+	}()
+	dir := filepath.Join(place, "a", "b")
+	start := func() error {
+		m, err := acme.New(acme.Config{Domains: []string{"a.example"}, Agreed: true, CA: "https://127.0.0.1:1/", Dir: dir, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer m.Close()
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%s is there before Start", dir)
+		}
+		return m.Start(443)
+	}
+	if err := start(); err != nil {
+		t.Error(err)
+	}
 	info, err := os.Stat(dir)
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if err := os.WriteFile(filepath.Join(place, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(place, "file", "c")
+	var wrong *acme.FieldError
+	if err := start(); !errors.As(err, &wrong) || wrong.Field != "Dir" {
+		t.Error(err)
 	}
 }
 
