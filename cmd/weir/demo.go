@@ -29,7 +29,7 @@ func (d *demoCommand) Run() (err error) {
 	l := newLifecycle()
 	defer func() { l.close(err) }()
 	l.holders = []io.Closer{topics}
-	return d.serve(l, "the demo", application, loopsAlone)
+	return d.serve(l, "the demo", application, loopsAlone, nil)
 }
 
 //go:embed demo.html

@@ -77,7 +77,9 @@ func (l *lifecycle) handle(s os.Signal) {
 	case syscall.SIGHUP:
 		if l.replace != nil && l.why == "" {
 			slog.Info("SIGHUP: the workers are replaced")
+			manager().reloading()
 			l.replace()
+			manager().ready("the workers are replaced one by one")
 		}
 	}
 }
@@ -90,6 +92,7 @@ func (l *lifecycle) end(why string, limit time.Duration) {
 		return
 	}
 	l.why = why
+	manager().stopping()
 	slog.Info(why+": weir finishes what it is at and ends", "at most", limit)
 	for _, h := range l.holders {
 		_ = h.Close()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/hub"
 	"github.com/weirhttp/weir/python"
 	"github.com/weirhttp/weir/server"
@@ -63,27 +64,31 @@ func (r *runCommand) Run() (err error) {
 	if err != nil {
 		return err
 	}
-	closeAdmin, err := r.adminFlags.open() // before the workers, whose start takes a while
-	if err != nil {
-		return err
-	}
-	defer closeAdmin()
 	warnOfGunicornConfig(r.Chdir)
 	watcher, err := r.reloadFlags.watch(&options)
 	if err != nil {
 		return err
 	}
 	defer watcher.close()
-	supervisor, err := python.New(options)
-	if err != nil {
-		return startFailed(err)
+	var supervisor *python.Supervisor
+	prepare := func() (err error) {
+		if supervisor, err = python.New(options); err != nil {
+			return startFailed(err)
+		}
+		watcher.follow(supervisor)
+		py := supervisor.Python()
+		slog.Info(r.reloadFlags.state(), "python", py.Version, "interpreter", py.Path, "because", py.Why, "workers", options.Workers, "class", options.Class)
+		l.holders, l.replace = []io.Closer{topics}, supervisor.Replace
+		return nil
 	}
-	watcher.follow(supervisor)
-	py := supervisor.Python()
-	slog.Info(r.reloadFlags.state(), "python", py.Version, "interpreter", py.Path, "because", py.Why, "workers", options.Workers, "class", options.Class)
-	l.holders, l.replace = []io.Closer{topics}, supervisor.Replace
+	application := func(environ *app.Environ, start app.StartResponse) app.Body {
+		return supervisor.Application(environ, start)
+	}
 	r.Inline = true // what may block is in the workers
-	err = r.serve(l, r.App, supervisor.Application, loopsBesideWorkers)
+	err = r.serve(l, r.App, application, loopsBesideWorkers, prepare)
+	if supervisor == nil {
+		return err
+	}
 	ctx, cancel := l.patience()
 	defer cancel()
 	if ended := supervisor.Shutdown(ctx); !l.quick {

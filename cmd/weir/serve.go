@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,7 +21,7 @@ import (
 // serveFlags are what all commands that serve have in common.
 type serveFlags struct {
 	Config          string        `short:"c" placeholder:"FILE" help:"Configuration file (default: weir.toml, if there is one); weir config prints one."`
-	Bind            []string      `short:"b" default:"127.0.0.1:8000" placeholder:"ADDR" sep:"none" help:"Address to listen at: HOST:PORT, [::]:PORT, unix:PATH or fd://N, with uwsgi:, fastcgi: or scgi: in front where it is not HTTP. Repeatable (default: ${default})."`
+	Bind            []string      `short:"b" default:"127.0.0.1:8000" placeholder:"ADDR" sep:"none" help:"Address to listen at: HOST:PORT, [::]:PORT, unix:PATH, fd://N or fd://NAME of systemd, with uwsgi:, fastcgi: or scgi: in front where it is not HTTP. Repeatable (default: ${default})."`
 	Loops           int           `placeholder:"N" help:"Number of event loops (default: the number of CPUs that may be used; a fourth of it for run)."`
 	Accept          string        `enum:"reuseport,distribute" default:"${accept}" help:"How loops come by connections: reuseport or distribute."`
 	Backlog         int           `placeholder:"N" help:"Length of the queue of connections that are not accepted yet (default: the system's maximum)."`
@@ -35,6 +36,7 @@ type serveFlags struct {
 	Inline          bool          `help:"The application never blocks: do not watch its calls."`
 	KeepHalfClosed  bool          `help:"A client that has ended its sending still waits for a deferred answer."`
 
+	serviceFlags    `group:"Service"`
 	limitFlags      `group:"Limits"`
 	adminFlags      `group:"Operations"`
 	staticFlags     `group:"Files"`
@@ -49,8 +51,9 @@ type serveFlags struct {
 // loopsAlone is how many loops there are where the application runs on them.
 func loopsAlone(cpus int) int { return cpus }
 
-// serve serves application until a signal ends it, on so many loops for a number of CPUs as the function says.
-func (f *serveFlags) serve(l *lifecycle, what string, application app.Application, loops func(cpus int) int) error {
+// serve serves application until a signal ends it, on so many loops for a number of CPUs as the function says. prepare is called when the addresses are
+// bound and weir is the user that it stays, before the application is called; nil: there is nothing to prepare.
+func (f *serveFlags) serve(l *lifecycle, what string, application app.Application, loops func(cpus int) int, prepare func() error) error {
 	config, err := f.serverConfig()
 	if err != nil {
 		return err
@@ -88,7 +91,16 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 	if err != nil {
 		return tlsFailed(err)
 	}
+	defer s.Shutdown(context.Background()) // closes the addresses when it comes to nothing
 	f.adminFlags.watch(s)
+	unsettle, err := f.settle(s)
+	defer unsettle()
+	if err == nil && prepare != nil {
+		err = prepare()
+	}
+	if err != nil {
+		return err
+	}
 	if err := f.acmeFlags.start(s.Addresses()); err != nil {
 		return err
 	}
@@ -104,7 +116,10 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 	if s.Loops() == 1 {
 		plural = ""
 	}
-	fmt.Printf("weir serves %s at %s with %d loop%s, pid %d\n", what, strings.Join(urls, " and "), s.Loops(), plural, os.Getpid())
+	serving := fmt.Sprintf("weir serves %s at %s with %d loop%s, pid %d", what, strings.Join(urls, " and "), s.Loops(), plural, os.Getpid())
+	fmt.Println(serving)
+	manager().ready(serving)
+	defer manager().watch(s)()
 	return l.serve()
 }
 
@@ -136,6 +151,9 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 		return c, &usageError{"--server-header must not have control characters"}
 	}
 	if err := f.limitFlags.apply(&c); err != nil {
+		return c, err
+	}
+	if err := f.serviceFlags.apply(&c); err != nil {
 		return c, err
 	}
 	if err := f.staticFlags.check(); err != nil {

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/weirhttp/weir/server"
+)
+
+// serviceFlags say how the server stands among the processes of its system.
+type serviceFlags struct {
+	User       string `short:"u" placeholder:"USER" help:"User to become when the addresses are bound and before the application starts, by name or number. Needs root."`
+	Group      string `short:"g" placeholder:"GROUP" help:"Group to become, by name or number (default: that of --user)."`
+	Initgroups bool   `hidden:"" help:"For command lines of gunicorn: the other groups of --user are always taken on."`
+	Pid        string `short:"p" placeholder:"FILE" help:"File that has the number of the process while it serves."`
+
+	identity *identity // to become; nil: weir stays who it is
+}
+
+// apply looks the user up, and puts the sockets that systemd has passed into a server.Config.
+func (f *serviceFlags) apply(c *server.Config) (err error) {
+	if f.identity == nil { // the flags are looked at before Python is started, and again
+		if f.identity, err = findIdentity(f.User, f.Group); err != nil {
+			return err
+		}
+		f.identity.setEnvironment()
+	}
+	sockets, err := passedSockets()
+	if err != nil {
+		return err
+	}
+	bind := c.Bind
+	if c.Bind, err = sockets.replace(bind); err == nil && len(sockets) > 0 && !slices.Equal(bind, c.Bind) {
+		slog.Info("sockets that systemd has passed take the place of --bind", "sockets", sockets, "in-the-place-of", strings.Join(bind, " "))
+	}
+	manager() // its variables are not for the workers
+	return err
+}
+
+// settle is what there is to do between binding and the application: the pid file is written, and weir becomes who it is told to be. unsettle
+// removes the file; it may be called after an error.
+func (f *serveFlags) settle(s *server.Server) (unsettle func(), err error) {
+	unsettle = func() {}
+	if f.Pid != "" {
+		if err := writePID(f.Pid); err != nil {
+			return unsettle, fmt.Errorf("--pid %w", err)
+		}
+		unsettle = func() { removePID(f.Pid) }
+	}
+	if f.identity == nil {
+		return unsettle, nil
+	}
+	for _, path := range f.shared(s.Addresses()) {
+		if err := f.identity.own(path); err != nil {
+			return unsettle, err
+		}
+	}
+	if err := f.identity.become(); err != nil {
+		return unsettle, err
+	}
+	f.warnOfFiles()
+	return unsettle, nil
+}
+
+// shared are the files that weir has made as root, and needs afterwards: Unix sockets, the log, which is opened again, the pid file.
+func (f *serveFlags) shared(addresses []string) (paths []string) {
+	for _, address := range addresses {
+		_, path, ok := strings.Cut(address, "unix:")
+		made := slices.ContainsFunc(f.Bind, func(bind string) bool { return strings.HasSuffix(bind, "unix:"+path) })
+		if ok && made { // and not passed by somebody
+			paths = append(paths, path)
+		}
+	}
+	if f.AccessLog != "" && f.AccessLog != "-" {
+		paths = append(paths, f.AccessLog)
+	}
+	if f.Pid != "" {
+		paths = append(paths, f.Pid)
+	}
+	return paths
+}
+
+// warnOfFiles tells of files that are read again when they change, and which the new user cannot read.
+func (f *serveFlags) warnOfFiles() {
+	for _, path := range slices.Concat(f.Certfile, f.Keyfile, []string{f.CACerts}) {
+		if path != "" && unix.Access(path, unix.R_OK) != nil {
+			slog.Warn("the file was read as root, and --user cannot read it: when it changes, weir must be restarted", "file", path, "user", f.identity)
+		}
+	}
+}
