@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -55,7 +56,7 @@ func (l *lifecycle) serve() error {
 			l.handle(s)
 		case err := <-served:
 			l.cut()
-			if l.quick {
+			if l.quick || errors.Is(err, server.ErrServerClosed) { // the signal came before Serve had begun
 				err = nil // it was asked for
 			}
 			return err
