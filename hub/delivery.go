@@ -26,6 +26,10 @@ type delivery struct {
 
 // arrived is what the store calls for each message.
 func (h *Hub) arrived(m Message) (reached int) {
+	if m.ID == 0 {
+		h.lookAgain()
+		return 0
+	}
 	h.published.Add(1)
 	return h.shard(m.Topic).take(m)
 }

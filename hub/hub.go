@@ -135,10 +135,15 @@ func (h *Hub) Close() error {
 	if h.closed.Swap(true) {
 		return nil
 	}
+	h.lookAgain()
+	return h.store.Close()
+}
+
+// lookAgain has all that wait look into the store.
+func (h *Hub) lookAgain() {
 	for i := range h.shards {
 		h.shards[i].takeAll()
 	}
-	return h.store.Close()
 }
 
 // Stats is what a hub does.

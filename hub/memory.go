@@ -26,7 +26,7 @@ type MemoryOptions struct {
 // messageOverhead is what a message takes beside its octets, in memory and in the bounds.
 const messageOverhead = 64
 
-// Memory is a Store in the memory of the process.
+// Memory is a Store in the memory of the process. A store that others share keeps in one what it was told: see Put.
 type Memory struct {
 	options MemoryOptions
 	seed    maphash.Seed
@@ -89,22 +89,27 @@ func (m *Memory) Append(topic string, data []byte) (id uint64, reached int, err 
 	if m.closed.Load() {
 		return 0, 0, ErrClosed
 	}
-	h := s.topics[topic]
+	message := Message{m.last.Add(1), topic, data}
+	return message.ID, m.add(s, message, now, now), nil
+}
+
+// add adds a message of the time at to its topic. s.mu is held, and m.last was raised with it.
+func (m *Memory) add(s *memoryShard, message Message, at, now time.Time) (reached int) {
+	h := s.topics[message.Topic]
 	if h == nil {
-		h = &history{topic: topic, dropped: s.forgotten}
-		s.topics[topic] = h
+		h = &history{topic: message.Topic, dropped: s.forgotten}
+		s.topics[message.Topic] = h
 		m.topics.Add(1)
 	} else {
 		s.silent.remove(h)
 	}
 	s.silent.add(h)
-	id = m.last.Add(1)
 	before := h.bytes
-	h.add(entry{id, now, data})
+	h.add(entry{message.ID, at, message.Data})
 	h.trim(m.options.Messages, m.options.Bytes, now.Add(-m.options.Age))
 	m.bytes.Add(int64(h.bytes - before))
 	m.evict(s, h)
-	return id, m.arrived(Message{id, topic, data}), nil
+	return m.arrived(message)
 }
 
 // evict forgets what is too much. s.mu is held. h has just got a message.

@@ -32,7 +32,8 @@ type Page struct {
 type Store interface {
 	// Notify is called once, before all else. The store calls arrived for each message, wherever it was appended,
 	// once and in the order of ids within a topic, when Read knows of it. arrived does not wait, and does not call
-	// the store; reached is how many requests of this hub it woke.
+	// the store; reached is how many requests of this hub it woke. A message without an id tells that the store has
+	// lost some, of any topic: all that wait look again, and find by Read's Gone whether it concerns them.
 	Notify(arrived func(m Message) (reached int))
 	// Append adds a message to a topic; data is the store's from now on. It returns when the message is safe. reached
 	// is what arrived has returned for it.

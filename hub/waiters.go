@@ -149,7 +149,7 @@ func (s *shard) remove(m *list) {
 }
 
 // take takes the lists of a topic out of the table and hands them to their loops, with a message. One without an id
-// tells that the hub has closed.
+// has them look into the store.
 func (s *shard) take(message Message) (reached int) {
 	s.mu.Lock()
 	first := s.topics[message.Topic]

@@ -1,0 +1,61 @@
+package nats
+
+import (
+	"fmt"
+	"strings"
+)
+
+// subject is the subject of a topic, below that of the stream. Dots of the topic separate its tokens, so that wildcards of
+// NATS mean something; what a subject must not have is written as a per cent sign and two hexadecimal digits: spaces and
+// controls, "*", ">", "%" itself, and the dots that would make an empty token.
+func subject(stream, topic string) string {
+	var b strings.Builder
+	b.Grow(len(stream) + 1 + len(topic))
+	b.WriteString(stream)
+	b.WriteByte('.')
+	open := false // a token has begun
+	for i := range len(topic) {
+		c := topic[i]
+		switch {
+		case c == '.' && open && i+1 < len(topic):
+			b.WriteByte('.')
+			open = false
+			continue
+		case c == '.', c <= ' ', c == '*', c == '>', c == '%', c == 0x7f:
+			fmt.Fprintf(&b, "%%%02X", c)
+		default:
+			b.WriteByte(c)
+		}
+		open = true
+	}
+	return b.String()
+}
+
+// topicOf is the topic of a subject. One that subject has not made, as others may publish to, is read as it would be; ok
+// tells whether it can be.
+func topicOf(stream, subject string) (topic string, ok bool) {
+	escaped, ok := strings.CutPrefix(subject, stream+".")
+	if !ok || !strings.Contains(escaped, "%") {
+		return escaped, ok
+	}
+	b := make([]byte, 0, len(escaped))
+	for i := 0; i < len(escaped); i++ {
+		c := escaped[i]
+		if c == '%' {
+			if i+2 >= len(escaped) {
+				return "", false
+			}
+			high, low := hex(escaped[i+1]), hex(escaped[i+2])
+			if high < 0 || low < 0 {
+				return "", false
+			}
+			c = byte(high<<4 | low)
+			i += 2
+		}
+		b = append(b, c)
+	}
+	return string(b), true
+}
+
+// hex is the value of a hexadecimal digit, -1 for what is none.
+func hex(c byte) int { return strings.IndexByte("0123456789ABCDEF", c) }
