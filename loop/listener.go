@@ -40,7 +40,8 @@ type Listener struct {
 	network    string // "tcp" or "unix"
 	host       string // for unix: the path
 	port       int
-	inode      uint64 // of a Unix socket's file, to remove no other
+	inode      atomic.Uint64 // of a Unix socket's file, to remove no other; 0: it is not ours
+	left       atomic.Bool   // to another process
 	newHandler func(*Loop) Handler
 	distribute bool // the socket's loop hands connections out to all loops
 	open       atomic.Int32
@@ -178,16 +179,7 @@ func (ln *Listener) inherit(number string) error {
 	if err != nil {
 		return fmt.Errorf("descriptor %q is not a number; %w", number, errAddress)
 	}
-	listening, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
-	if err != nil {
-		return fmt.Errorf("descriptor %d is not an open socket: %w", fd, err)
-	}
-	if listening == 0 {
-		return fmt.Errorf("descriptor %d is a socket that does not listen", fd)
-	}
-	unix.CloseOnExec(int(fd))
-	ln.fds = append(ln.fds, int(fd))
-	if err := ln.prepare(int(fd), 0); err != nil {
+	if err := ln.take(int(fd), 0); err != nil {
 		return err
 	}
 	if ln.network != "tcp" {
@@ -215,9 +207,11 @@ func (ln *Listener) listenUnix(path string, o ListenOptions) error {
 	}
 	ln.fds = append(ln.fds, fd)
 	ln.host = path
-	if ln.inode, err = inode(path); err != nil {
+	n, err := inode(path)
+	if err != nil {
 		return err
 	}
+	ln.inode.Store(n)
 	if o.Mode != 0 {
 		if err := os.Chmod(path, o.Mode); err != nil {
 			return err
@@ -267,9 +261,9 @@ func (ln *Listener) Close() {
 
 // close closes one of the sockets; with the last one the file of a Unix socket goes, if it is still ours.
 func (ln *Listener) close(fd int) {
-	if ln.open.Add(-1) == 0 && ln.inode != 0 {
+	if own := ln.inode.Load(); ln.open.Add(-1) == 0 && own != 0 && !ln.left.Load() {
 		// Before the socket is closed: its inode number cannot be another file's yet.
-		if n, err := inode(ln.host); err == nil && n == ln.inode {
+		if n, err := inode(ln.host); err == nil && n == own {
 			_ = os.Remove(ln.host)
 		}
 	}

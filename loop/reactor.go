@@ -232,7 +232,7 @@ func (l *Loop) shutdown() {
 	l.Each(func(c *Conn) { l.Post(shutdownConn, c) })
 	for _, a := range l.listeners {
 		// Those whose handshake the kernel has completed already; closing would reset them.
-		for n := 0; n < acceptLast && a.accept(); n++ {
+		for n := 0; n < acceptLast && !a.listener.left.Load() && a.accept(); n++ {
 		}
 		a.remove()
 	}

@@ -28,6 +28,9 @@ type Config struct {
 	Application app.Application
 	// Bind are the addresses to listen at: HOST:PORT, [::]:PORT, unix:PATH, fd://N. Default: 127.0.0.1:8000.
 	Bind []string
+	// Inherited are listeners that the process was started with, of the one before it (Server.Descriptors). Those whose addresses are in Bind take
+	// the place of new ones, the others are closed.
+	Inherited []Inherited
 	// Protocol is what is spoken at the addresses of Bind that do not begin with the name of another and ":", as uwsgi:unix:PATH.
 	// Default: HTTP.
 	Protocol Protocol

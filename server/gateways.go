@@ -44,6 +44,7 @@ func cutProtocol(bind string, fallback Protocol) (p Protocol, address string) {
 type listening struct {
 	*loop.Listener
 	protocol Protocol
+	owned    bool // inherited, with the file of the socket
 }
 
 // String is the address as Config.Bind has it.

@@ -43,6 +43,7 @@ type Server struct {
 	procs    *procs         // nil: GOMAXPROCS is left alone
 	log      *accesslog.Log // nil: none is kept
 	stopping bool
+	started  chan struct{} // closed when the loops run
 	stopped  chan struct{} // closed when Shutdown is over
 	done     error         // of Shutdown
 }
@@ -66,7 +67,7 @@ func MakeServer(host string, port int, application app.Application) *Server {
 }
 
 func prepare(config Config) *Server {
-	s := &Server{stopped: make(chan struct{})}
+	s := &Server{started: make(chan struct{}), stopped: make(chan struct{})}
 	s.config, s.err = config.withDefaults()
 	if s.err == nil && s.config.TLS != nil {
 		s.offerHTTP2()
@@ -87,13 +88,17 @@ func (s *Server) listen() error {
 	}
 	for _, address := range s.config.Bind {
 		protocol, address := cutProtocol(address, s.config.Protocol)
-		ln, err := loop.Listen(address, options)
+		ln, owned, err := s.inherit(address, options)
+		if ln == nil && err == nil {
+			ln, err = loop.Listen(address, options)
+		}
 		if err != nil {
 			s.closeListeners()
 			return err
 		}
-		s.listeners = append(s.listeners, listening{ln, protocol})
+		s.listeners = append(s.listeners, listening{ln, protocol, owned})
 	}
+	s.dropInherited()
 	return nil
 }
 
@@ -217,8 +222,12 @@ func (s *Server) start() error {
 	}
 	reactor.Start()
 	s.reactor, s.exchange = reactor, config.Exchange
+	close(s.started)
 	return nil
 }
+
+// Started is closed when the loops run.
+func (s *Server) Started() <-chan struct{} { return s.started }
 
 // protocol is the part of the configuration that connections need.
 func (s *Server) protocol() *h1.Config {

@@ -17,8 +17,8 @@ import (
 type passed []passedSocket
 
 type passedSocket struct {
-	fd   int
-	name string // FileDescriptorName= of the unit; by default what the unit is called
+	FD   int    `json:"fd"`
+	Name string `json:"name"` // FileDescriptorName= of the unit; by default what the unit is called
 }
 
 // firstPassed is the descriptor of the first socket (SD_LISTEN_FDS_START).
@@ -26,6 +26,9 @@ const firstPassed = 3
 
 // passedSockets reads the variables, and removes them, so that no worker believes that they were meant for it.
 var passedSockets = sync.OnceValues(func() (sockets passed, err error) {
+	if in, err := inherited(); in != nil || err != nil {
+		return in.passed(), err
+	}
 	pid, number, names := os.Getenv("LISTEN_PID"), os.Getenv("LISTEN_FDS"), os.Getenv("LISTEN_FDNAMES")
 	for _, variable := range []string{"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
 		_ = os.Unsetenv(variable)
@@ -39,11 +42,11 @@ var passedSockets = sync.OnceValues(func() (sockets passed, err error) {
 	}
 	list := strings.Split(names, ":")
 	for i := range int(n) {
-		socket := passedSocket{fd: firstPassed + i, name: "unknown"}
+		socket := passedSocket{FD: firstPassed + i, Name: "unknown"}
 		if i < len(list) && list[i] != "" {
-			socket.name = list[i]
+			socket.Name = list[i]
 		}
-		syscall.CloseOnExec(socket.fd)
+		syscall.CloseOnExec(socket.FD)
 		sockets = append(sockets, socket)
 	}
 	return sockets, nil
@@ -71,7 +74,7 @@ func (p passed) replace(bind []string) (addresses []string, err error) {
 	}
 	addresses = nil
 	for _, socket := range p {
-		addresses = append(addresses, fmt.Sprintf("fd://%d", socket.fd))
+		addresses = append(addresses, fmt.Sprintf("fd://%d", socket.FD))
 	}
 	return addresses, nil
 }
@@ -79,8 +82,8 @@ func (p passed) replace(bind []string) (addresses []string, err error) {
 // named are the addresses of the sockets of a name.
 func (p passed) named(name, protocol string) (addresses []string) {
 	for _, socket := range p {
-		if socket.name == name {
-			addresses = append(addresses, fmt.Sprintf("%sfd://%d", protocol, socket.fd))
+		if socket.Name == name {
+			addresses = append(addresses, fmt.Sprintf("%sfd://%d", protocol, socket.FD))
 		}
 	}
 	return addresses
@@ -90,8 +93,8 @@ func (p passed) named(name, protocol string) (addresses []string) {
 func (p passed) String() string {
 	var names []string
 	for _, socket := range p {
-		if !slices.Contains(names, socket.name) {
-			names = append(names, socket.name)
+		if !slices.Contains(names, socket.Name) {
+			names = append(names, socket.Name)
 		}
 	}
 	if len(names) == 0 {

@@ -23,7 +23,11 @@ func (f *adminFlags) open() (close func(), err error) {
 	if f.Admin == "" || f.admin != nil {
 		return func() {}, nil
 	}
-	f.admin, err = admin.Listen(admin.Options{Address: f.Admin})
+	o := admin.Options{Address: f.Admin}
+	if in, _ := inherited(); in != nil && in.Admin != nil && in.Admin.Address == f.Admin {
+		o.Inherited = in.Admin.Descriptors
+	}
+	f.admin, err = admin.Listen(o)
 	var wrong *loop.AddressError
 	switch {
 	case errors.As(err, &wrong):

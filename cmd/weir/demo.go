@@ -26,7 +26,10 @@ func (d *demoCommand) Run() (err error) {
 		application = testRoutes(application, topics)
 		defer func() { fmt.Printf("weir made %d calls\n", testCalls.Load()) }()
 	}
-	l := newLifecycle()
+	l, err := newLifecycle()
+	if err != nil {
+		return err
+	}
 	defer func() { l.close(err) }()
 	l.holders = []io.Closer{topics}
 	return d.serve(l, "the demo", application, loopsAlone, nil)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/server"
+	"github.com/weirhttp/weir/server/admin"
 )
 
 // quickTime is how long requests that run have at SIGINT and SIGQUIT: who sends these does not want to wait.
@@ -28,19 +29,30 @@ type lifecycle struct {
 	holders  []io.Closer   // at the end they are closed first, or the end would wait for what they hold
 	replace  func()        // replaces the workers; nil: there are none
 
+	admin          *admin.Server // nil: there is none
+	nameProcess    func() error  // writes the pid file
+	upgradeTimeout time.Duration
+	successor      *successor // that is starting; nil: none is
+	succeeded      chan error // what has become of it
+	next           int        // the process that serves in the place of this one; 0: there is none
+
 	signals chan os.Signal
 	began   time.Time
 	why     string             // it ends; "": it does not
 	quick   bool               // what runs is cut off
+	failed  error              // why it ends, if that is a failure
 	cut     context.CancelFunc // has the end wait no longer
 }
 
 // newLifecycle has signals wait for serve, those that would end weir excepted.
-func newLifecycle() *lifecycle {
-	l := &lifecycle{signals: make(chan os.Signal, 16), began: time.Now(), cut: func() {}}
+func newLifecycle() (*lifecycle, error) {
+	if _, err := inherited(); err != nil {
+		return nil, err
+	}
+	l := &lifecycle{signals: make(chan os.Signal, 16), succeeded: make(chan error, 1), began: time.Now(), cut: func() {}}
 	// SIGPIPE is among them so that a standard output that nobody reads does not end weir.
-	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGPIPE)
-	return l
+	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGPIPE)
+	return l, nil
 }
 
 // listen has weir end in order from here on.
@@ -50,50 +62,76 @@ func (l *lifecycle) listen() { signal.Notify(l.signals, ends...) }
 func (l *lifecycle) serve() error {
 	served := make(chan error, 1)
 	go func() { served <- l.server.Serve(context.Background()) }()
+	started := l.server.Started()
 	for {
 		select {
+		case <-started:
+			started = nil
+			if l.failed = l.takeOver(); l.failed != nil {
+				l.end("nobody's wish", l.graceful)
+			}
 		case s := <-l.signals:
 			l.handle(s)
+		case err := <-l.succeeded:
+			l.handOver(err)
 		case err := <-served:
 			l.cut()
 			if l.quick || errors.Is(err, server.ErrServerClosed) { // the signal came before Serve had begun
 				err = nil // it was asked for
 			}
-			return err
+			return errors.Join(l.failed, err)
 		}
 	}
 }
 
 // handle does what a signal asks for.
 func (l *lifecycle) handle(s os.Signal) {
-	switch s {
-	case syscall.SIGTERM:
-		l.end("SIGTERM", l.graceful)
-	case syscall.SIGINT:
-		l.quick = true
-		l.end("SIGINT", quickTime)
-	case syscall.SIGQUIT:
-		l.quick = true
-		l.end("SIGQUIT", quickTime)
-	case syscall.SIGHUP:
-		if l.replace != nil && l.why == "" {
-			slog.Info("SIGHUP: the workers are replaced")
-			manager().reloading()
-			l.replace()
-			manager().ready("the workers are replaced one by one")
+	switch {
+	case s == syscall.SIGPIPE:
+	case s == syscall.SIGTERM || s == syscall.SIGINT || s == syscall.SIGQUIT:
+		l.interrupt(s)
+	case l.why != "":
+		slog.Info("weir is about to end, and does not do what the signal asks for", "signal", s)
+	case s == syscall.SIGHUP && l.replace != nil:
+		slog.Info("SIGHUP: the workers are replaced")
+		manager().reloading()
+		l.replace()
+		manager().ready("the workers are replaced one by one")
+	case s == syscall.SIGUSR2:
+		l.upgrade()
+	}
+}
+
+// names of the signals that end weir.
+var names = map[os.Signal]string{syscall.SIGTERM: "SIGTERM", syscall.SIGINT: "SIGINT", syscall.SIGQUIT: "SIGQUIT"}
+
+// interrupt ends weir. From here on a signal of this kind ends it at once.
+func (l *lifecycle) interrupt(s os.Signal) {
+	signal.Reset(ends...)
+	l.quick = s != syscall.SIGTERM
+	switch {
+	case l.why == "":
+		limit := l.graceful
+		if l.quick {
+			limit = quickTime
 		}
+		l.end(names[s], limit)
+	case l.quick:
+		l.cut()
+	default:
+		slog.Info("weir is about to end already; a second signal ends it at once", "signal", s)
 	}
 }
 
 // end stops accepting, and has requests that run finished within limit. It does not wait.
 func (l *lifecycle) end(why string, limit time.Duration) {
-	signal.Reset(ends...)
-	if l.why != "" { // it had come before it could be reset
-		l.cut()
-		return
-	}
 	l.why = why
-	manager().stopping()
+	if l.next == 0 {
+		manager().stopping()
+	}
+	if l.successor != nil {
+		l.successor.giveUp()
+	}
 	slog.Info(why+": weir finishes what it is at and ends", "at most", limit)
 	for _, h := range l.holders {
 		_ = h.Close()

@@ -22,6 +22,8 @@ import (
 type serviceManager struct {
 	socket   *net.UnixConn
 	watchdog time.Duration // after which silence counts as failure; 0: it is not watched
+
+	variables []string // as they came
 }
 
 // manager reads the variables, and removes them. It is nil when nobody wants to hear of weir.
@@ -38,9 +40,10 @@ var manager = sync.OnceValue(func() *serviceManager {
 		slog.Warn("NOTIFY_SOCKET cannot be used, nobody is told that weir is ready", "error", err)
 		return nil
 	}
-	m := &serviceManager{socket: socket}
+	m := &serviceManager{socket: socket, variables: []string{"NOTIFY_SOCKET=" + path}}
 	if n, err := strconv.ParseInt(usec, 10, 64); err == nil && n > 0 && (pid == "" || pid == strconv.Itoa(os.Getpid())) {
 		m.watchdog = time.Duration(n) * time.Microsecond
+		m.variables = append(m.variables, "WATCHDOG_USEC="+usec)
 	}
 	return m
 })
@@ -62,6 +65,17 @@ func (m *serviceManager) ready(status string) { m.tell("READY=1", "STATUS="+stat
 // reloading tells that the configuration is read again; ready must follow.
 func (m *serviceManager) reloading() {
 	m.tell("RELOADING=1", fmt.Sprintf("MONOTONIC_USEC=%d", monotonic().Microseconds()))
+}
+
+// handOver tells that another process is the service from now on.
+func (m *serviceManager) handOver(pid int) { m.tell(fmt.Sprintf("MAINPID=%d", pid)) }
+
+// environ are the variables that a successor needs.
+func (m *serviceManager) environ() []string {
+	if m == nil {
+		return nil
+	}
+	return m.variables
 }
 
 // stopping tells that weir finishes what it is at and ends.

@@ -52,7 +52,7 @@ type process struct {
 	line   string   // that it said when it was ready
 	at     []string // addresses, of that line
 	stderr lockedBuffer
-	stdout lockedBuffer // behind that line
+	stdout lockedBuffer  // behind that line
 	ended  chan struct{} // closed at the end of stdout
 	once   sync.Once
 	status int

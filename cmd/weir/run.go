@@ -47,7 +47,10 @@ type runCommand struct {
 }
 
 func (r *runCommand) Run() (err error) {
-	l := newLifecycle()
+	l, err := newLifecycle()
+	if err != nil {
+		return err
+	}
 	defer func() { l.close(err) }()
 	if r.App == "" {
 		return &usageError{"run: which application? Give module:callable, or app in a configuration file"}

@@ -37,6 +37,7 @@ type serveFlags struct {
 	KeepHalfClosed  bool          `help:"A client that has ended its sending still waits for a deferred answer."`
 
 	serviceFlags    `group:"Service"`
+	upgradeFlags    `group:"Service"`
 	limitFlags      `group:"Limits"`
 	adminFlags      `group:"Operations"`
 	staticFlags     `group:"Files"`
@@ -77,6 +78,9 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 		return err
 	}
 	defer closeAdmin()
+	if in, _ := inherited(); in != nil {
+		config.Inherited = in.Listeners
+	}
 	setGC()
 	cpus := setMaxProcs()
 	config.Loops = cmp.Or(config.Loops, loops(cpus))
@@ -109,7 +113,8 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 	for _, address := range s.Addresses() {
 		urls = append(urls, urlOf(f.scheme(), address))
 	}
-	l.server, l.graceful = s, config.GracefulTimeout
+	l.server, l.graceful, l.upgradeTimeout = s, config.GracefulTimeout, f.UpgradeTimeout
+	l.admin, l.nameProcess = f.admin, f.serviceFlags.nameProcess
 	l.listen() // before the line that says so: who reads it may send a signal at once
 	slog.Info("RLIMIT_NOFILE is raised to its hard limit", "connections", s.MaxConnections())
 	plural := "s"
@@ -149,6 +154,9 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 		return c, &usageError{"--backlog must be 1 or more"}
 	case app.HasControl(f.ServerHeader):
 		return c, &usageError{"--server-header must not have control characters"}
+	}
+	if err := f.upgradeFlags.check(); err != nil {
+		return c, err
 	}
 	if err := f.limitFlags.apply(&c); err != nil {
 		return c, err

@@ -46,10 +46,13 @@ func (f *serviceFlags) apply(c *server.Config) (err error) {
 func (f *serveFlags) settle(s *server.Server) (unsettle func(), err error) {
 	unsettle = func() {}
 	if f.Pid != "" {
-		if err := writePID(f.Pid); err != nil {
-			return unsettle, fmt.Errorf("--pid %w", err)
-		}
 		unsettle = func() { removePID(f.Pid) }
+		if predecessor == 0 { // or else lifecycle.takeOver does it
+			err = f.nameProcess()
+		}
+		if err != nil {
+			return unsettle, err
+		}
 	}
 	if f.identity == nil {
 		return unsettle, nil
@@ -64,6 +67,17 @@ func (f *serveFlags) settle(s *server.Server) (unsettle func(), err error) {
 	}
 	f.warnOfFiles()
 	return unsettle, nil
+}
+
+// nameProcess writes the pid file, if there is to be one.
+func (f *serviceFlags) nameProcess() error {
+	if f.Pid == "" {
+		return nil
+	}
+	if err := writePID(f.Pid); err != nil {
+		return fmt.Errorf("--pid %w", err)
+	}
+	return nil
 }
 
 // shared are the files that weir has made as root, and needs afterwards: Unix sockets, the log, which is opened again, the pid file.

@@ -23,6 +23,8 @@ import (
 type Options struct {
 	// Address is where it listens: HOST:PORT, unix:PATH or fd://N.
 	Address string
+	// Inherited is the socket that the process was started with for it (Server.Descriptors); nil: there is none.
+	Inherited []int
 	// Logger is told what goes wrong; nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -40,6 +42,7 @@ const (
 // Server answers operators. Its methods are safe for use by any goroutine.
 type Server struct {
 	log      *slog.Logger
+	address  string // of Options
 	listener *loop.Listener
 	mux      *http.ServeMux
 	http     http.Server
@@ -54,11 +57,17 @@ type Server struct {
 // Listen opens the listener and answers from then on: that the server starts, until Watch. The error of an address that is none is a
 // *loop.AddressError.
 func Listen(o Options) (*Server, error) {
-	ln, err := loop.Listen(o.Address, loop.ListenOptions{})
+	var ln *loop.Listener
+	var err error
+	if o.Inherited != nil {
+		ln, err = loop.Inherit(o.Inherited, loop.ListenOptions{})
+	} else {
+		ln, err = loop.Listen(o.Address, loop.ListenOptions{})
+	}
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{log: o.Logger, listener: ln, mux: http.NewServeMux(), done: make(chan struct{}), alive: aliveTime}
+	s := &Server{log: o.Logger, address: o.Address, listener: ln, mux: http.NewServeMux(), done: make(chan struct{}), alive: aliveTime}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
