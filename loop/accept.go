@@ -154,6 +154,7 @@ func (a *arrival) discard() {
 // adopt makes a connection of an accepted socket. What the client has sent already is read before the poller is told: many
 // connections carry one request, and are closed again without the poller ever having known them.
 func (l *Loop) adopt(fd int, remote address, ln *Listener) {
+	l.counters.Accepted++
 	h := ln.newHandler(l)
 	c := h.base()
 	c.loop, c.handler, c.listener = l, h, ln

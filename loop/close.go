@@ -24,15 +24,15 @@ const (
 	ReasonLingerTimeout               // closed while what the client still sent was being discarded
 	ReasonShutdown                    // the server stopped
 	ReasonPreface                     // what a proxy says of its client was missing, wrong or not to be believed
-	reasons
+	Reasons                           // how many there are
 )
 
-var reasonNames = [reasons]string{
+var reasonNames = [Reasons]string{
 	"done", "eof", "reset", "idle", "timeout", "stalled", "protocol", "aborted", "linger timeout", "shutdown", "preface",
 }
 
 func (r Reason) String() string {
-	if r < reasons {
+	if r < Reasons {
 		return reasonNames[r]
 	}
 	return "unknown"
@@ -49,6 +49,7 @@ func (c *Conn) Finish(reason Reason, linger bool) {
 		return
 	}
 	c.state = draining
+	c.loop.counters.Closing++
 	c.reason, c.linger = reason, linger
 	c.Flush()
 	if c.out != nil {
@@ -99,8 +100,12 @@ func (c *Conn) close(reason Reason) {
 	if c.state != open && reason == ReasonReset {
 		reason = c.reason
 	}
-	c.forget()
 	l := c.loop
+	l.counters.Closed[reason]++
+	if c.state != open {
+		l.counters.Closing--
+	}
+	c.forget()
 	if c.memory() == nil {
 		if c.out != nil { // what is lost with it must not look complete where the end of the connection is that of a response
 			_ = socket.SetLinger(int(c.fd), 0)

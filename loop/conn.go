@@ -295,6 +295,7 @@ func (c *Conn) read() {
 			c.endOfFile()
 			return
 		}
+		c.loop.counters.Received += uint64(n)
 		if c.state == open {
 			viewed := c.in != nil
 			c.received(buf[:n])

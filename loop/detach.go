@@ -97,7 +97,9 @@ func (d *Detached) RemoteAddr() net.Addr {
 // Read implements net.Conn.
 func (d *Detached) Read(p []byte) (int, error) {
 	if d.drained.Load() {
-		return d.Conn.Read(p)
+		n, err := d.Conn.Read(p)
+		d.loop.reactor.strays.received.Add(uint64(n))
+		return n, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -116,6 +118,7 @@ func (d *Detached) Close() error {
 	if d.closed.CompareAndSwap(false, true) {
 		r := d.loop.reactor
 		r.strays.remove(d)
+		r.strays.closed.Add(1)
 		if d.counted {
 			r.clients.leave(d.remote)
 		}
@@ -126,6 +129,8 @@ func (d *Detached) Close() error {
 
 // strays are the connections of a reactor that have left their loops and are open. Its methods are for any goroutine.
 type strays struct {
+	strayCounters
+
 	mu   sync.Mutex
 	open map[*Detached]struct{}
 }

@@ -163,6 +163,7 @@ func (c *Conn) readSealed() {
 			c.endOfFile()
 			return
 		}
+		c.loop.counters.Received += uint64(n)
 		p := buf[:n]
 		if y.in != nil {
 			y.in.data = y.in.data[:len(y.in.data)+n]

@@ -47,6 +47,7 @@ type Loop struct {
 	paused    map[*Conn]struct{} // those whose input is not read
 	stopped   bool
 	ending    bool // handlers are told of the end when they get a connection
+	counters  Counters
 	handover
 
 	// Any goroutine's.

@@ -32,6 +32,7 @@ func (c *Conn) sendRaw(head, p []byte) (n int, err error) {
 		if err != nil {
 			return n, err
 		}
+		c.loop.counters.Sent += uint64(m)
 		n += m
 		if m < len(b) {
 			break

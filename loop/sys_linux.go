@@ -51,6 +51,7 @@ func (c *Conn) sendRaw(head, p []byte) (n int, err error) {
 		}
 		return 0, errno
 	}
+	c.loop.counters.Sent += uint64(r)
 	return int(r), nil
 }
 
@@ -71,6 +72,7 @@ func (c *Conn) sendFile(file File, offset, n int64) (sent int64, again bool, err
 	m, err := unix.Sendfile(int(c.fd), int(file.Fd()), &offset, int(n))
 	switch err {
 	case nil:
+		c.loop.counters.Sent += uint64(m)
 		return int64(m), false, nil
 	case unix.EAGAIN, unix.EINTR:
 		return 0, true, nil

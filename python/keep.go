@@ -83,6 +83,7 @@ func (s *Supervisor) relaunchBeside(slot int, old *worker, e *edition) *worker {
 		time.AfterFunc(lastDelay, old.replace)
 		return old
 	}
+	s.replaced.Add(1)
 	s.log.Info("worker is replaced", "pid", old.pid, "by", next.pid)
 	s.group.Add(1)
 	go func() {

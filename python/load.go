@@ -51,9 +51,12 @@ func (s *Supervisor) fillUpTo(w *worker, most int) {
 
 // add puts r into the load for w.
 func (w *worker) add(r *request) {
+	t := now()
 	if w.requests.count == 0 {
-		w.since = now()
+		w.since = t
 	}
+	w.supervisor.given++
+	w.supervisor.waited += t - r.arrived
 	number := w.requests.number()
 	setNumber(r.packet.octets, number)
 	w.alone = r.content != nil && w.supervisor.capacity() == 1

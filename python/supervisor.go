@@ -117,6 +117,7 @@ type Supervisor struct {
 	working  chan struct{} // tells the monitor that there is work
 	waiting  atomic.Int64  // requests in the queue, as last looked at
 	restarts atomic.Int64
+	replaced atomic.Int64
 
 	inbox    inbox
 	inFlight atomic.Int64 // requests that workers have
@@ -134,6 +135,8 @@ type Supervisor struct {
 	next      int       // of them, for whom a request is looked for first
 	closed    bool
 	takenBack uint64
+	given     uint64 // requests, to workers
+	waited    int64  // for that, in nanoseconds, all together
 	scratch   []byte
 }
 

@@ -69,6 +69,9 @@ type Config struct {
 	// AccessLogFormat is the form of these lines. Default: accesslog.Combined.
 	AccessLogFormat accesslog.Format
 
+	// CountRequests has requests counted, and their times taken, for Server.Statistics.
+	CountRequests bool
+
 	// ForwardedAllowIPs are the addresses and networks (CIDR) of proxies that are believed when they say for whom they speak: X-Forwarded-For,
 	// -Proto, -Host and -Port, and Forwarded (RFC 7239). "*" is whoever connects, "none" alone nobody. From others these fields are
 	// removed. Unix sockets are trusted, unless nobody is. Default: loopback.

@@ -23,6 +23,7 @@ import (
 	"github.com/weirhttp/weir/server/h2"
 	"github.com/weirhttp/weir/server/secure"
 	"github.com/weirhttp/weir/server/settings"
+	"github.com/weirhttp/weir/server/tally"
 	"github.com/weirhttp/weir/server/ws"
 )
 
@@ -42,6 +43,7 @@ type Server struct {
 	http2    *h2.Server     // nil: HTTP/2 is not spoken
 	procs    *procs         // nil: GOMAXPROCS is left alone
 	log      *accesslog.Log // nil: none is kept
+	inspector
 	stopping bool
 	started  chan struct{} // closed when the loops run
 	stopped  chan struct{} // closed when Shutdown is over
@@ -118,6 +120,9 @@ func (s *Server) Addresses() []string {
 	return list
 }
 
+// Config is the configuration that the server has, with the defaults. What it points to must not be changed.
+func (s *Server) Config() Config { return s.config }
+
 // MaxConnections is how many connections may be open at a time; 0: no limit.
 func (s *Server) MaxConnections() int { return s.config.MaxConnections }
 
@@ -193,6 +198,9 @@ func (s *Server) start() error {
 		return err
 	}
 	config := s.protocol()
+	if s.config.CountRequests {
+		config.Tally = tally.NewBoard(s.config.Loops)
+	}
 	config.Exchange.Blocked = blocked
 	if s.config.AccessLog != nil {
 		s.log = accesslog.New(s.config.AccessLog, s.config.AccessLogFormat, s.config.Logger)
@@ -222,6 +230,7 @@ func (s *Server) start() error {
 	}
 	reactor.Start()
 	s.reactor, s.exchange = reactor, config.Exchange
+	s.inspector.init(reactor, config.Tally)
 	close(s.started)
 	return nil
 }

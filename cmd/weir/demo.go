@@ -21,6 +21,7 @@ type demoCommand struct {
 
 func (d *demoCommand) Run() (err error) {
 	topics := hub.New(hub.Options{})
+	d.adminFlags.topics = topics
 	application := app.Application(newDemo(topics).answer)
 	if d.TestRoutes {
 		application = testRoutes(application, topics)

@@ -28,6 +28,7 @@ type lifecycle struct {
 	graceful time.Duration // for requests that run at SIGTERM
 	holders  []io.Closer   // at the end they are closed first, or the end would wait for what they hold
 	replace  func()        // replaces the workers; nil: there are none
+	last     func()        // is called when all else has ended; nil: there is nothing to do
 
 	admin          *admin.Server // nil: there is none
 	nameProcess    func() error  // writes the pid file
@@ -153,6 +154,9 @@ func (l *lifecycle) patience() (context.Context, context.CancelFunc) {
 // close says the last line. err is what has gone wrong in the end.
 func (l *lifecycle) close(err error) {
 	signal.Stop(l.signals)
+	if l.last != nil {
+		l.last()
+	}
 	if l.why != "" {
 		fmt.Println(l.lastLine(err))
 	}

@@ -63,6 +63,7 @@ func (r *runCommand) Run() (err error) {
 		return err
 	}
 	topics := hub.New(hub.Options{})
+	r.adminFlags.topics = topics
 	options, err := r.options(topics)
 	if err != nil {
 		return err
@@ -79,6 +80,7 @@ func (r *runCommand) Run() (err error) {
 			return startFailed(err)
 		}
 		watcher.follow(supervisor)
+		r.adminFlags.watchWorkers(supervisor)
 		py := supervisor.Python()
 		slog.Info(r.reloadFlags.state(), "python", py.Version, "interpreter", py.Path, "because", py.Why, "workers", options.Workers, "class", options.Class)
 		l.holders, l.replace = []io.Closer{topics}, supervisor.Replace

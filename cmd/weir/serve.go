@@ -73,11 +73,9 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 		defer accessLog.Close()
 		config.AccessLog = accessLog
 	}
-	closeAdmin, err := f.adminFlags.open()
-	if err != nil {
+	if l.last, err = f.adminFlags.open(); err != nil {
 		return err
 	}
-	defer closeAdmin()
 	if in, _ := inherited(); in != nil {
 		config.Inherited = in.Listeners
 	}
@@ -171,6 +169,7 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 		return c, err
 	}
 	f.gatewayFlags.apply(&c)
+	f.adminFlags.apply(&c)
 	f.http2Flags.apply(&c)
 	if err := f.acmeFlags.apply(&f.tlsFlags); err != nil {
 		return c, err

@@ -13,9 +13,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/net/netutil"
 
+	"github.com/weirhttp/weir/hub"
 	"github.com/weirhttp/weir/loop"
+	"github.com/weirhttp/weir/python"
 	"github.com/weirhttp/weir/server"
 )
 
@@ -47,11 +50,17 @@ type Server struct {
 	mux      *http.ServeMux
 	http     http.Server
 	done     chan struct{} // closed when it has ended
+	started  time.Time
 	alive    time.Duration // how long loops may take to answer
+	scrape   time.Duration // and for how long a scrape waits for them
 
 	mu      sync.Mutex
 	watched *server.Server   // guarded by mu; nil: it is not there yet
 	checks  []readinessCheck // guarded by mu
+	topics  *hub.Hub         // guarded by mu; nil: there is none
+	workers Workers          // guarded by mu; nil: there are none
+
+	metrics metrics
 }
 
 // Listen opens the listener and answers from then on: that the server starts, until Watch. The error of an address that is none is a
@@ -67,7 +76,7 @@ func Listen(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{log: o.Logger, address: o.Address, listener: ln, mux: http.NewServeMux(), done: make(chan struct{}), alive: aliveTime}
+	s := &Server{log: o.Logger, address: o.Address, listener: ln, mux: http.NewServeMux(), done: make(chan struct{}), started: time.Now(), alive: aliveTime, scrape: scrapeTime}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
@@ -79,6 +88,12 @@ func Listen(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", o.Address, err)
 	}
+	errorLog := slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)
+	s.mux.Handle("GET /metrics", promhttp.HandlerFor(s.register(), promhttp.HandlerOpts{
+		ErrorLog: errorLog, EnableOpenMetrics: true,
+	}))
+	s.mux.HandleFunc("GET /{$}", page)
+	s.mux.HandleFunc("GET /status", s.status)
 	s.mux.HandleFunc("GET /healthz", s.health)
 	s.mux.HandleFunc("GET /readyz", s.readiness)
 	s.mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -93,7 +108,7 @@ func Listen(o Options) (*Server, error) {
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ErrorLog:          errorLog,
 	}
 	go func() {
 		defer close(s.done)
@@ -137,6 +152,23 @@ func (s *Server) Watch(watched *server.Server) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watched = watched
+}
+
+// WatchHub tells which hub it is whose topics operators ask for.
+func (s *Server) WatchHub(h *hub.Hub) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.topics = h
+}
+
+// Workers are Python workers: a *python.Supervisor.
+type Workers interface{ Stats() python.Stats }
+
+// WatchWorkers tells which Python workers it is that operators ask for.
+func (s *Server) WatchWorkers(w Workers) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.workers = w
 }
 
 // Close ends the listener at once. It is to be called last, so that the state of a server that drains can be asked for.

@@ -59,7 +59,11 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 
 // readiness answers whether the server should get requests.
 func (s *Server) readiness(w http.ResponseWriter, _ *http.Request) {
-	var lacking []string
+	answer(w, s.lacking())
+}
+
+// lacking is why the server should get no requests.
+func (s *Server) lacking() (lacking []string) {
 	if state := s.state(); state != server.Serving {
 		lacking = append(lacking, string(state))
 	}
@@ -71,7 +75,7 @@ func (s *Server) readiness(w http.ResponseWriter, _ *http.Request) {
 			lacking = append(lacking, fmt.Sprintf("%s: %v", c.name, err))
 		}
 	}
-	answer(w, lacking)
+	return lacking
 }
 
 // answer is 200, or 503 with what is wrong, a line each.

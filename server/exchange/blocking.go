@@ -38,6 +38,9 @@ func (c *Config) Occupy() bool {
 // Vacate gives a place back.
 func (c *Config) Vacate() { c.blocking.Add(-1) }
 
+// Blocking is how many applications run on goroutines. Any goroutine may call it.
+func (c *Config) Blocking() int { return int(c.blocking.Load()) }
+
 // refuse answers that there are enough blocking calls.
 func (x *Exchange) refuse() {
 	x.report(TooManyCalls, nil)

@@ -31,6 +31,20 @@ type Caller interface {
 // Init makes a zero Calls ready for use. path is that of the request.
 func (c *Calls) Init(host *Host, user Caller, path string) { c.host, c.user, c.path = host, user, path }
 
+// Opened counts the connection, until Closed.
+func (c *Calls) Opened() {
+	if t := c.host.Tally; t != nil {
+		t.Sockets++
+	}
+}
+
+// Closed tells that the connection has ended.
+func (c *Calls) Closed() {
+	if t := c.host.Tally; t != nil {
+		t.Sockets--
+	}
+}
+
 // Away tells whether a call is running. Another one has to wait for Returned.
 func (c *Calls) Away() bool { return c.away }
 

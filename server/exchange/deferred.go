@@ -40,6 +40,7 @@ type Deferred struct {
 	expired bool // the server answers, at the deadline
 	gone    bool // the response has ended, or nobody reads it
 	behind  bool // the watcher is to be told when the client has caught up
+	counted bool // as one that waits
 	hinted  bool // early hints were posted: the answer comes behind them
 }
 
@@ -274,6 +275,10 @@ func setDeadline(p any) { p.(*Deferred).Waits() }
 func (d *Deferred) Waits() {
 	d.mu.Lock()
 	d.calling = false
+	if t := d.wire.Host().Tally; t != nil && !d.counted && !d.gone {
+		d.counted = true
+		t.Waiting++
+	}
 	wait, ended := d.wait, d.gone || d.x != nil
 	d.mu.Unlock()
 	if !ended {
@@ -363,6 +368,9 @@ func (d *Deferred) Gone() {
 	gone := d.gone
 	left := !gone && !d.closed
 	d.gone = true
+	if d.counted && !gone {
+		d.wire.Host().Tally.Waiting--
+	}
 	if left && d.watcher != nil {
 		d.tell(d.watcher.Left)
 	}

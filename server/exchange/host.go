@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/server/tally"
 )
 
 // Loop is the event loop that exchanges run on. Post is for any goroutine, the others for the one that runs the loop.
@@ -31,6 +32,9 @@ type Loop interface {
 // Host is what the exchanges of one loop share.
 type Host struct {
 	*Config
+	// Tally counts the loop's requests; nil: they are not counted.
+	Tally *tally.Requests
+
 	loop Loop
 	free []*Exchange // for answers of deferred requests; the loop's own
 }

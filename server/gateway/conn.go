@@ -37,6 +37,9 @@ func (c *conn) Opened() {
 // Data implements loop.Handler: it goes through the pieces that are in.
 func (c *conn) Data(in []byte) (n int) {
 	c.inside = true
+	if t := c.protocol.tally; t != nil {
+		t.Arrive()
+	}
 	for c.state != closing && !c.Held() {
 		m, p, err := c.codec.decode(in[n:])
 		if err != nil {
@@ -196,8 +199,8 @@ func (c *conn) drop() {
 		return
 	}
 	t, p := c.t, c.parked
-	if c.protocol.log != nil && !r.finished && (p != nil || t.read) {
-		c.logAnswer()
+	if !r.finished && (p != nil || t.read) {
+		r.record()
 	}
 	c.t, c.parked = nil, nil
 	if t != nil && t.stream != nil {

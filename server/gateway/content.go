@@ -31,6 +31,9 @@ func (c *conn) readHead() {
 	t, config := c.t, c.protocol.config
 	c.requests++
 	t.read = true
+	if counts := c.protocol.tally; counts != nil {
+		t.begun = counts.Begin()
+	}
 	wrong := t.request.read(c.codec, t.block, &config.Limits)
 	t.close = !c.codec.keeps() || c.last || int(c.requests) == config.MaxRequests
 	switch {
@@ -169,9 +172,7 @@ func (c *conn) refuse(code int, why string) {
 		r.Chunk([]byte(text))
 	}
 	c.SetBuffer(c.codec.appendEnd(c.Buffer()))
-	if c.protocol.log != nil {
-		c.logAnswer()
-	}
+	r.record()
 	r.finished = true
 	reason := loop.ReasonProtocol
 	if code == 408 {

@@ -5,6 +5,7 @@ import (
 	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 	"github.com/weirhttp/weir/server/settings"
+	"github.com/weirhttp/weir/server/tally"
 )
 
 // Protocol makes connections of one format. There is one for each loop and format; its fields are the loop's.
@@ -19,6 +20,7 @@ type Protocol struct {
 	behind int               // how many octets came behind the request that the application is being called for
 	warned int64             // the second of the last warning
 	log    *accesslog.Scribe // nil: no access log
+	tally  *tally.Requests   // nil: requests are not counted
 }
 
 // maxFree bounds how many transactions a loop keeps for reuse.
@@ -27,6 +29,8 @@ const maxFree = 128
 // New returns the protocol of one loop.
 func New(config *settings.Protocol, format Format, l *loop.Loop) *Protocol {
 	p := &Protocol{config: config, format: format, loop: l, host: exchange.NewHost(config.Exchange, l), warned: -1}
+	p.tally = config.Tally.Loop(l.Index)
+	p.host.Tally = p.tally
 	if config.AccessLog != nil {
 		p.log = config.AccessLog.Scribe()
 	}

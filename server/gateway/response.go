@@ -11,6 +11,7 @@ import (
 // response is the response to a request: the side of exchange.Wire that writes to the connection.
 type response struct {
 	c        *conn
+	begun    int64 // when the request was, as tally has it; 0: it is not counted
 	sent     int64 // octets of content that were passed to the connection
 	file     rest
 	status   int32 // 0: no head is sent
@@ -124,10 +125,19 @@ func (r *response) Finish(complete bool) {
 		c.DropFile()
 	}
 	r.finished, r.complete = true, complete
-	if c.protocol.log != nil {
-		c.logAnswer()
-	}
+	r.record()
 	if !c.inside { // else advance goes on from here
 		c.settle()
+	}
+}
+
+// record tells the access log and the counts of what was answered. It is called once for each request, while its views are good.
+func (r *response) record() {
+	p := r.c.protocol
+	if p.log != nil {
+		r.c.logAnswer()
+	}
+	if p.tally != nil {
+		p.tally.End(r.begun, int(r.status))
 	}
 }

@@ -158,7 +158,7 @@ func (t *transaction) TakenOver() (path []byte) {
 
 // Park implements exchange.Wire.
 func (t *transaction) Park() exchange.Parked {
-	p := &parked{response: response{c: t.c}, t: t} // not all of reply: on a goroutine the rest is the loop's
+	p := &parked{response: response{c: t.c, begun: t.begun}, t: t} // not all of reply: on a goroutine the rest is the loop's
 	p.close = t.exchange.Environ.ClosesConnection()
 	if t.c.protocol.log != nil {
 		e := t.entry(nil)

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/server/h1"
+	"github.com/weirhttp/weir/server/tally"
 )
 
 var (
@@ -21,9 +23,9 @@ func plaintext(environ *app.Environ, start app.StartResponse) app.Body {
 	return environ.Bytes(hello)
 }
 
-func benchmarkPlaintext(b *testing.B, pipelined int) {
+func benchmarkPlaintext(b *testing.B, pipelined int, change func(*h1.Config)) {
 	request := bytes.Repeat([]byte("GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"), pipelined)
-	c := dial(b, plaintext, nil)
+	c := dial(b, plaintext, change)
 	b.ReportAllocs()
 	for b.Loop() {
 		c.Feed(request)
@@ -32,5 +34,10 @@ func benchmarkPlaintext(b *testing.B, pipelined int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*pipelined), "ns/request")
 }
 
-func BenchmarkPlaintext(b *testing.B)            { benchmarkPlaintext(b, 1) }
-func BenchmarkPlaintextPipelined16(b *testing.B) { benchmarkPlaintext(b, 16) }
+// tallied has requests counted.
+func tallied(c *h1.Config) { c.Tally = tally.NewBoard(1) }
+
+func BenchmarkPlaintext(b *testing.B)                   { benchmarkPlaintext(b, 1, nil) }
+func BenchmarkPlaintextCounted(b *testing.B)            { benchmarkPlaintext(b, 1, tallied) }
+func BenchmarkPlaintextPipelined16(b *testing.B)        { benchmarkPlaintext(b, 16, nil) }
+func BenchmarkPlaintextPipelined16Counted(b *testing.B) { benchmarkPlaintext(b, 16, tallied) }

@@ -34,6 +34,9 @@ func (c *conn) Opened() {
 // Data implements loop.Handler: it goes through the requests that are in.
 func (c *conn) Data(in []byte) (n int) {
 	c.inside = true
+	if t := c.protocol.tally; t != nil {
+		t.Arrive()
+	}
 	for more := true; more; {
 		var m int
 		m, more = c.advance(in[n:])
@@ -123,6 +126,9 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	t.head = in[:n]
 	t.method = method(t.request.Method.Of(in))
 	c.requests++
+	if counts := c.protocol.tally; counts != nil {
+		t.begun = counts.Begin()
+	}
 	t.http10 = t.request.Minor == 0
 	t.close = !t.request.KeepAlive || c.last || int(c.requests) == config.MaxRequests
 	if t.request.ForwardedFields {
@@ -230,8 +236,8 @@ func (c *conn) drop() {
 	if r == nil {
 		return
 	}
-	if c.protocol.log != nil && !r.finished && (c.parked != nil || c.t.taken || c.t.head != nil) {
-		c.logAnswer()
+	if !r.finished && (c.parked != nil || c.t.taken || c.t.head != nil) {
+		r.record()
 	}
 	t, deferred := c.t, c.parked != nil
 	c.t = nil
@@ -357,6 +363,9 @@ func (c *conn) Closed(loop.Reason) {
 // refuseParse answers what the parser refuses.
 func (c *conn) refuseParse(err error) {
 	e := err.(*httpparse.Error)
+	if t := c.protocol.tally; t != nil {
+		t.Refuse(int(e.Kind))
+	}
 	c.refuse(e.Status(), e.Kind.String())
 }
 
@@ -377,6 +386,13 @@ func (c *conn) refuse(code int, why string) {
 	c.SetBuffer(b)
 	if c.protocol.log != nil {
 		c.logRefusal(code, len(text))
+	}
+	if t := c.protocol.tally; t != nil {
+		begun := int64(0)
+		if r := c.reply(); r != nil {
+			begun = r.begun
+		}
+		t.End(begun, code)
 	}
 	reason := loop.ReasonProtocol
 	if code == 408 {

@@ -12,6 +12,7 @@ import (
 	"github.com/weirhttp/weir/server/exchange"
 	"github.com/weirhttp/weir/server/forwarded"
 	"github.com/weirhttp/weir/server/settings"
+	"github.com/weirhttp/weir/server/tally"
 )
 
 // Config is what all connections of a server share.
@@ -39,6 +40,7 @@ type Protocol struct {
 	fixedAt int64             // the second for which fixed is good
 	date    []byte            // the part of fixed that is the Date field line
 	log     *accesslog.Scribe // nil: no access log
+	tally   *tally.Requests   // nil: requests are not counted
 	named   atomic.Pointer[name]
 }
 
@@ -48,6 +50,8 @@ const maxFree = 128
 // New returns the protocol of one loop.
 func New(config *Config, l *loop.Loop) *Protocol {
 	p := &Protocol{config: config, loop: l, host: exchange.NewHost(config.Exchange, l), fixedAt: -1}
+	p.tally = config.Tally.Loop(l.Index)
+	p.host.Tally = p.tally
 	if config.AccessLog != nil {
 		p.log = config.AccessLog.Scribe()
 	}

@@ -12,6 +12,7 @@ import (
 // reply is the response to a request: the side of exchange.Wire that writes to the connection.
 type reply struct {
 	c        *conn
+	begun    int64 // when the request was, as tally has it; 0: it is not counted
 	sent     int64 // octets of content that were passed to the connection
 	status   int32 // 0: no head is sent
 	framing  framing
@@ -183,14 +184,23 @@ func (r *reply) Finish(complete bool) {
 		c.SetBuffer(append(c.Buffer(), "0\r\n\r\n"...))
 	}
 	r.finished, r.complete = true, complete
-	if c.protocol.log != nil {
-		c.logAnswer()
-	}
+	r.record()
 	if c.inside {
 		return // Data goes on from here
 	}
 	c.settle()
 	c.goOn()
+}
+
+// record tells the access log and the counts of what was answered. It is called once for each request, while its views are good.
+func (r *reply) record() {
+	p := r.c.protocol
+	if p.log != nil {
+		r.c.logAnswer()
+	}
+	if p.tally != nil {
+		p.tally.End(r.begun, int(r.status))
+	}
 }
 
 // lingerFrom is from how many octets of content on a closing connection waits for the client's end: less has

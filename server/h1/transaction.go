@@ -280,7 +280,7 @@ func (t *transaction) EarlyHints(headers []app.Header) error { return t.exchange
 // Park implements exchange.Wire.
 func (t *transaction) Park() exchange.Parked {
 	// Not all of reply: on a goroutine the rest is the loop's.
-	p := &parked{reply: reply{c: t.c, http10: t.http10}}
+	p := &parked{reply: reply{c: t.c, begun: t.begun, http10: t.http10}}
 	p.close = t.exchange.Environ.ClosesConnection()
 	p.followed = t.mayBeFollowed()
 	if t.c.protocol.log != nil {

@@ -29,6 +29,10 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if s.log != nil {
 		defer func() { s.log.append(r, w.status, w.octets) }()
 	}
+	if s.tally != nil {
+		begun := s.tally.Begin()
+		defer func() { s.tally.End(begun, w.status) }()
+	}
 	if code, why := s.check(r); code != 0 {
 		w.refuse(code, why)
 		return

@@ -19,6 +19,7 @@ import (
 
 	"github.com/weirhttp/weir/server/forwarded"
 	"github.com/weirhttp/weir/server/settings"
+	"github.com/weirhttp/weir/server/tally"
 )
 
 // Config is what all connections of a server share. A client that has requests and is silent for as long as IdleTimeout is asked whether it is
@@ -46,14 +47,15 @@ const maxStreams = 250
 type Server struct {
 	config   *Config
 	frames   http2.Server
-	base     *http.Server // of frames: the settings, and the way to tell all connections of the end
-	log      *journal     // nil: no access log
+	base     *http.Server  // of frames: the settings, and the way to tell all connections of the end
+	log      *journal      // nil: no access log
+	tally    *tally.Shared // nil: requests are not counted
 	draining atomic.Bool
 }
 
 // New returns a server.
 func New(config *Config) *Server {
-	s := &Server{config: config}
+	s := &Server{config: config, tally: config.Tally.Shared()}
 	s.base = &http.Server{
 		MaxHeaderBytes: config.Limits.FieldSection,
 		ErrorLog:       slog.NewLogLogger(config.Exchange.Log.Handler(), slog.LevelDebug),

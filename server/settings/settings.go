@@ -8,6 +8,7 @@ import (
 	"github.com/weirhttp/weir/httpparse"
 	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
+	"github.com/weirhttp/weir/server/tally"
 )
 
 // Protocol are the settings of all connections of a server, whatever they speak. Zero durations mean that there is no limit. They are not changed
@@ -17,6 +18,8 @@ type Protocol struct {
 	Exchange    *exchange.Config
 	// AccessLog is told of each request; nil: there is none.
 	AccessLog *accesslog.Log
+	// Tally has the counts of requests; nil: they are not counted.
+	Tally *tally.Board
 	// Limits bound a request head, or what stands for one: RequestLine what a target or REQUEST_URI is in, FieldLine and Fields header fields
 	// or the variables that are made of them, FieldSection all of these, in octets.
 	Limits httpparse.Limits

@@ -71,6 +71,7 @@ func New(host *exchange.Host, c *loop.Conn, to any) loop.Handler {
 
 // Opened implements loop.Handler.
 func (c *conn) Opened() {
+	c.calls.Opened()
 	c.rest()
 	c.call(event{what: onOpen}, false)
 }
@@ -227,6 +228,7 @@ func (c *conn) Shutdown() { _ = c.Close(websocket.CodeGoingAway, "the server end
 // Closed implements loop.Handler.
 func (c *conn) Closed(reason loop.Reason) {
 	c.stage, c.partial = ended, nil
+	c.calls.Closed()
 	c.drop()
 	c.conclude()
 	if reason == loop.ReasonShutdown && c.over && !c.calls.Away() { // the loop may be about to end
