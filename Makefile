@@ -6,7 +6,7 @@
 # make fuzz    each fuzz target for FUZZTIME
 # make kill    kill Python workers and templates at random under load, for KILLTIME in each of three ways
 # make lint    gofmt, go vet, staticcheck
-# make browser   a headless Chromium clicks through examples/chat, examples/flask_chat, the demo and Django's admin (SCREENSHOTS=DIR keeps pictures)
+# make browser   a headless Chromium clicks through examples/chat, examples/flask_chat, the demo, its page for operators and Django's admin (SCREENSHOTS=DIR keeps pictures)
 # make h2spec   h2spec, the conformance test of HTTP/2, against weir and against golang.org/x/net/http2 alone
 # make cross   compile for the other systems
 # make bench   compare with peers (wrk is used where it is installed): BENCH=quick under 2 minutes, BENCH=python Python's applications, BENCH=full everything

@@ -1,5 +1,5 @@
-// Package browser has a headless Chromium click through what weir shows in a browser: examples/chat, examples/flask_chat, the demo, and
-// Django's admin.
+// Package browser has a headless Chromium click through what weir shows in a browser: examples/chat, examples/flask_chat, the demo and
+// its page for operators, and Django's admin.
 //
 // SCREENSHOTS=DIR keeps pictures of the pages in DIR.
 package browser
@@ -90,8 +90,26 @@ type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	url    string // with "/" at its end
-	stderr bytes.Buffer
+	stderr output
 	once   sync.Once
+}
+
+// output is what a program has written so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer // guarded by mu
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // start starts a program, and waits for the line that tells its address.
@@ -109,7 +127,7 @@ func start(t *testing.T, program string, args ...string) *process {
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
 		p.wait()
-		if t.Failed() && p.stderr.Len() > 0 {
+		if t.Failed() && p.stderr.String() != "" {
 			t.Logf("%v said:\n%s", p.cmd, p.stderr.String())
 		}
 	})
