@@ -61,7 +61,13 @@ type process struct {
 // start starts weir and waits for its line. files are its descriptors from 3 on.
 func start(t *testing.T, files []*os.File, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(binary, args...)}
+	return startBy(t, files, append([]string{binary}, args...)...)
+}
+
+// startBy starts weir by a command line that has others run it.
+func startBy(t *testing.T, files []*os.File, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(args[0], args[1:]...)}
 	p.cmd.ExtraFiles = files
 	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()

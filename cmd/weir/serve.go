@@ -93,6 +93,7 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 	if err != nil {
 		return tlsFailed(err)
 	}
+	defer reapOrphans()()
 	defer s.Shutdown(context.Background()) // closes the addresses when it comes to nothing
 	f.adminFlags.watch(s)
 	unsettle, err := f.settle(s)

@@ -230,17 +230,10 @@ func TestUnusedPID(t *testing.T) {
 	}
 }
 
-// startUnder starts weir as systemd would, with sockets from descriptor 3 on and variables; pid is that of weir in them.
+// startUnder starts weir as systemd would, with sockets from descriptor 3 on and variables; $$ is the process of weir in them.
 func startUnder(t *testing.T, files []*os.File, variables string, args ...string) *process {
 	t.Helper()
-	program := binary
-	shell := filepath.Join(t.TempDir(), "weir")
-	if err := os.WriteFile(shell, []byte("#!/bin/sh\npid=$$\nexport "+variables+"\nexec "+program+` "$@"`+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	binary = shell
-	defer func() { binary = program }()
-	return start(t, files, args...)
+	return startBy(t, files, append([]string{"sh", "-c", "export " + variables + `; exec "$@"`, "sh", binary}, args...)...)
 }
 
 // listenTwice are two sockets that listen.
@@ -271,12 +264,12 @@ func TestPassedSockets(t *testing.T) {
 		args      string
 		want      string // "?": an address that weir has bound itself
 	}{
-		{given + "LISTEN_PID=$pid", "", "0 1"},
-		{given + "LISTEN_PID=$pid", "-b 127.0.0.1:0", "0 1"},
-		{given + "LISTEN_PID=$pid", "-b fd://back", "1"},
-		{given + "LISTEN_PID=$pid", "-b 127.0.0.1:0 -b fd://back", "? 1"},
-		{given + "LISTEN_PID=$pid", "-b fd://4 -b uwsgi:fd://web", "1 uwsgi:0"},
-		{"LISTEN_FDS=2 LISTEN_PID=$pid", "-b fd://unknown", "0 1"},
+		{given + "LISTEN_PID=$$", "", "0 1"},
+		{given + "LISTEN_PID=$$", "-b 127.0.0.1:0", "0 1"},
+		{given + "LISTEN_PID=$$", "-b fd://back", "1"},
+		{given + "LISTEN_PID=$$", "-b 127.0.0.1:0 -b fd://back", "? 1"},
+		{given + "LISTEN_PID=$$", "-b fd://4 -b uwsgi:fd://web", "1 uwsgi:0"},
+		{"LISTEN_FDS=2 LISTEN_PID=$$", "-b fd://unknown", "0 1"},
 		{given + "LISTEN_PID=1", "-b 127.0.0.1:0", "?"},
 	} {
 		t.Run(c.variables+" "+c.args, func(t *testing.T) {
@@ -314,7 +307,7 @@ func TestPassedSockets(t *testing.T) {
 func TestVariablesOfSystemd(t *testing.T) {
 	files, _ := listenTwice(t)
 	socket, _ := notifySocket(t)
-	p := startUnder(t, files, "LISTEN_FDS=2 LISTEN_FDNAMES=a:b LISTEN_PID=$pid WATCHDOG_USEC=60000000 WATCHDOG_PID=$pid NOTIFY_SOCKET="+socket,
+	p := startUnder(t, files, "LISTEN_FDS=2 LISTEN_FDNAMES=a:b LISTEN_PID=$$ WATCHDOG_USEC=60000000 WATCHDOG_PID=$$ NOTIFY_SOCKET="+socket,
 		"run", "app:app", "--chdir", applications(t), "-w", "1")
 	defer p.stop()
 	worker, err := strconv.Atoi(p.ask("GET", "/pid").body)
@@ -372,7 +365,7 @@ func await(t *testing.T, messages <-chan string, line string) string {
 // TestNotify: systemd is told of the beginning, of life, and of the end.
 func TestNotify(t *testing.T) {
 	socket, messages := notifySocket(t)
-	p := startUnder(t, nil, "NOTIFY_SOCKET="+socket+" WATCHDOG_USEC=100000 WATCHDOG_PID=$pid", "demo", "-b", "127.0.0.1:0")
+	p := startUnder(t, nil, "NOTIFY_SOCKET="+socket+" WATCHDOG_USEC=100000 WATCHDOG_PID=$$", "demo", "-b", "127.0.0.1:0")
 	if m := await(t, messages, "READY=1"); !strings.Contains(m, "\nSTATUS=weir serves the demo at http://"+p.at[0]) {
 		t.Errorf("it said %q", m)
 	}
