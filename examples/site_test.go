@@ -102,6 +102,11 @@ func serve(t *testing.T, c command) *site {
 		}
 	}
 	line := bind.ReplaceAllString(strings.TrimPrefix(c.line, "bin/weir "), "")
+	if checked, ok := strings.CutPrefix(line, "run "); ok && c.file == "docs/python.md" && strings.Count(line, " --") == 1 { // --chdir
+		if out, err := shell(binary + " check " + checked + " --python /usr/bin/python3").CombinedOutput(); err != nil {
+			t.Errorf("weir check: %v\n%s", err, out)
+		}
+	}
 	s := &site{t: t, cmd: shell(binary + " " + line + " -b 127.0.0.1:0 --python /usr/bin/python3")}
 	s.client = &http.Client{Timeout: patience, Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse

@@ -98,6 +98,7 @@ func (o *Options) config() map[string]any {
 		"returns":      true,
 		"marks":        5,
 		"multiprocess": o.Workers > 1,
+		"validate":     o.Validate,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/weirhttp/weir/app"
 )
@@ -205,6 +206,9 @@ func (w *worker) serves(payload []byte) error {
 	s.mu.Lock()
 	w.marks.used = ready["marks"] == true
 	w.takesSeveral = ready["several"] == true
+	if seconds, ok := ready["import"].(float64); ok {
+		w.imported = time.Duration(seconds * float64(time.Second))
+	}
 	s.mu.Unlock()
 	if ready["keys"] == true {
 		s.shapes.enabled.Store(true)

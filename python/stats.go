@@ -28,6 +28,8 @@ type WorkerStats struct {
 	Window   int   // that it may have at once
 	Requests int   // that it has answered
 	RSS      int64 // octets; 0: not known yet
+	// Import is how long the import of the application took, that of the template with Options.Preload.
+	Import time.Duration
 }
 
 // Stats returns what the supervisor does at the moment.
@@ -41,7 +43,7 @@ func (s *Supervisor) Stats() Stats {
 	}
 	for _, w := range s.workers {
 		stats.Workers = append(stats.Workers, WorkerStats{
-			Place: w.slot, PID: w.pid, InFlight: w.requests.count, Window: max(s.capacity(), w.window()), Requests: w.answered, RSS: w.rss.Load(),
+			Place: w.slot, PID: w.pid, InFlight: w.requests.count, Window: max(s.capacity(), w.window()), Requests: w.answered, RSS: w.rss.Load(), Import: w.imported,
 		})
 	}
 	return stats

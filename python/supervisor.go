@@ -56,6 +56,9 @@ type Options struct {
 	// has a traceback. Any goroutine may call it.
 	Started func(error)
 
+	// Validate has calls checked by Python's wsgiref.validate, which raises AssertionError.
+	Validate bool
+
 	// Timeout is how long a call may go on without a sign of life before its worker is killed (30 s).
 	Timeout time.Duration
 	// Queue bounds how many requests wait for a worker (8192), QueueTime for how long they do (10 s). Further ones are answered with 503.

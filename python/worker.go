@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/weirhttp/weir/app"
 )
@@ -38,6 +39,7 @@ type worker struct {
 	begun        int                      // requests of which it is known that the application is being called
 	alone        bool                     // it gets no other request beside the one that it has
 	takesSeveral bool                     // requests in one packet
+	imported     time.Duration            // how long the import of the application took
 	blocked      bool                     // its socket takes no more
 	dead         bool                     // it has exited
 	asleep       int64                    // since when it reads nothing; 0: it does

@@ -2013,6 +2013,7 @@ def main():
     faulthandler.register(signal.SIGUSR2, all_threads=True)
     worker, config = connect(3)
     os.register_at_fork(before=fork, after_in_parent=fork_over, after_in_child=forked)
+    begun = monotonic()
     try:
         application = import_application(config)
     except Unusable as e:
@@ -2020,6 +2021,11 @@ def main():
         text = cause + str(e)
         worker.outbox.send(frame(FAILED, 0, text.encode("utf-8", "backslashreplace")[-PIECE:]))
         leave()
+    imported = monotonic() - begun
+    if config.get("validate"):
+        from wsgiref.validate import validator
+
+        application = validator(application)
     if config.get("template"):
         worker, config = Template(worker.sock, config).run()
     worker.configure(config)
@@ -2037,6 +2043,7 @@ def main():
         "multiprocess": worker.base["wsgi.multiprocess"],
         "keys": True,
         "several": True,
+        "import": imported,
         "marks": worker.shares_marks,
     }
     worker.outbox.send(frame(READY, 0, marshal.dumps(ready, 2)))

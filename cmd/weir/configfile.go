@@ -55,7 +55,7 @@ func fileOptions(model *kong.Application, s *settings) (out []option, err error)
 		}
 		f := flags["--"+name]
 		switch {
-		case name == appKey && s.command.Name == "run":
+		case name == appKey && len(s.command.Positional) > 0:
 			if len(values) == 1 && !s.hasArgument() {
 				out = append(out, option{words: values, from: path})
 			}

@@ -23,6 +23,7 @@ import (
 type cli struct {
 	Demo    demoCommand    `cmd:"" help:"Serve the demo application."`
 	Run     runCommand     `cmd:"" help:"Serve a Python WSGI application: weir run module:callable. The word run may be left out."`
+	Check   checkCommand   `cmd:"" help:"Import a Python WSGI application, make one request, and tell whether all is well."`
 	Config  configCommand  `cmd:"" help:"Print what weir run, or another command, would be given, and where each value comes from."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

@@ -34,8 +34,8 @@ func (p *process) replies(status int, want string) {
 	}
 }
 
-// TestReload: workers follow the files, from a start on that fails. What is wrong is answered and logged; weir goes on.
-func TestReload(t *testing.T) {
+// TestRunReload: workers follow the files, from a start on that fails. What is wrong is answered and logged; weir goes on.
+func TestRunReload(t *testing.T) {
 	applications(t)
 	dir := t.TempDir()
 	module, part, text := filepath.Join(dir, "site_.py"), filepath.Join(dir, "part.py"), filepath.Join(dir, "page.txt")
@@ -75,8 +75,8 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestReloadCannotStart: what a change of a file does not mend ends weir.
-func TestReloadCannotStart(t *testing.T) {
+// TestRunReloadCannotStart: what a change of a file does not mend ends weir.
+func TestRunReloadCannotStart(t *testing.T) {
 	for _, c := range []struct {
 		want string
 		args []string

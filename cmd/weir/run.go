@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/weirhttp/weir/app"
@@ -19,18 +18,13 @@ import (
 
 // runCommand serves a Python WSGI application. SIGHUP has its workers replaced.
 type runCommand struct {
-	App string `arg:"" optional:"" name:"module:callable" help:"The application: module:callable, module (then its \"application\"), or module:factory()."`
+	applicationFlags
 
-	Workers           int      `short:"w" placeholder:"N" help:"Number of worker processes (default: WEB_CONCURRENCY, or the number of CPUs that may be used)."`
-	WorkerClass       string   `short:"k" default:"sync" placeholder:"CLASS" help:"How workers call the application: sync, threads or gevent (default: ${default}; gthread is another name of threads)."`
-	Threads           int      `placeholder:"N" help:"Calls at a time in each worker of the class threads; above 1 it chooses that class."`
-	WorkerConnections int      `default:"1000" placeholder:"N" help:"Calls at a time in each worker of the class gevent (default: ${default})."`
-	Python            string   `placeholder:"PATH" help:"Python interpreter (default: that of --virtualenv, of VIRTUAL_ENV, of .venv, or python3)."`
-	Virtualenv        string   `placeholder:"DIR" help:"Virtualenv whose interpreter is used."`
-	Chdir             string   `placeholder:"DIR" help:"Directory to work in."`
-	Pythonpath        string   `placeholder:"DIRS" help:"Directories, separated by commas, in front of sys.path."`
-	Env               []string `short:"e" placeholder:"NAME=VALUE" sep:"none" help:"Variable for the environment of the application. Repeatable."`
-	Preload           bool     `help:"Import the application once, and fork the workers, which share memory then."`
+	Workers           int    `short:"w" placeholder:"N" help:"Number of worker processes (default: WEB_CONCURRENCY, or the number of CPUs that may be used)."`
+	WorkerClass       string `short:"k" default:"sync" placeholder:"CLASS" help:"How workers call the application: sync, threads or gevent (default: ${default}; gthread is another name of threads)."`
+	Threads           int    `placeholder:"N" help:"Calls at a time in each worker of the class threads; above 1 it chooses that class."`
+	WorkerConnections int    `default:"1000" placeholder:"N" help:"Calls at a time in each worker of the class gevent (default: ${default})."`
+	Preload           bool   `help:"Import the application once, and fork the workers, which share memory then."`
 	reloadFlags
 
 	Timeout           time.Duration `short:"t" default:"30s" help:"How long a call may go on without a sign of life, 0 for any; then 504, and its worker is killed."`
@@ -52,8 +46,8 @@ func (r *runCommand) Run() (err error) {
 		return err
 	}
 	defer func() { l.close(err) }()
-	if r.App == "" {
-		return &usageError{"run: which application? Give module:callable, or app in a configuration file"}
+	if err := r.applicationFlags.check(); err != nil {
+		return err
 	}
 	config, err := r.serveFlags.serverConfig() // before anything is started
 	if err == nil {
@@ -120,7 +114,7 @@ func startFailed(err error) error {
 
 // options are those of the supervisor.
 func (r *runCommand) options(topics *hub.Hub) (o python.Options, err error) {
-	class, err := r.class()
+	class, err := workerClass(r.WorkerClass, r.Threads)
 	if err != nil {
 		return o, err
 	}
@@ -149,39 +143,14 @@ func (r *runCommand) options(topics *hub.Hub) (o python.Options, err error) {
 			return o, &usageError{fmt.Sprintf("--%s must be %d or more", limit.name, limit.least)}
 		}
 	}
-	for _, variable := range r.Env {
-		if name, _, ok := strings.Cut(variable, "="); !ok || name == "" {
-			return o, &usageError{fmt.Sprintf("--env must be NAME=VALUE, not %q", variable)}
-		}
-	}
-	var path []string
-	if r.Pythonpath != "" {
-		path = strings.Split(r.Pythonpath, ",")
-	}
 	return python.Options{
-		App: r.App, Python: r.Python, Virtualenv: r.Virtualenv, Chdir: r.Chdir, Path: path, Env: r.Env,
+		App: r.App, Python: r.Python, Virtualenv: r.Virtualenv, Chdir: r.Chdir, Path: r.path(), Env: r.Env,
 		Workers: cmp.Or(workers, setMaxProcs()), Class: class, Threads: max(r.Threads, 1), Connections: r.WorkerConnections, Preload: r.Preload,
 		Timeout: noLimit(r.Timeout), Queue: r.Queue, QueueTime: noLimit(r.QueueTimeout),
 		MaxRequests: r.MaxRequests, MaxRequestsJitter: r.MaxRequestsJitter, MaxRSS: r.MaxWorkerRSS << 20,
 		GracefulTimeout: max(r.GracefulTimeout, time.Millisecond), BodyBuffer: noLimit(r.BodyBuffer), StreamBodies: r.StreamBodies,
 		RetryIdempotent: r.RetryIdempotent, Software: "weir/" + server.Version, Hub: topics,
 	}, nil
-}
-
-// class is the class of the workers, by the names that gunicorn has for them too.
-func (r *runCommand) class() (python.Class, error) {
-	switch r.WorkerClass {
-	case "sync":
-		if r.Threads > 1 {
-			return python.Threads, nil
-		}
-		return python.Sync, nil
-	case "threads", "gthread":
-		return python.Threads, nil
-	case "gevent":
-		return python.Gevent, nil
-	}
-	return "", &usageError{fmt.Sprintf("--worker-class must be sync, threads or gevent, not %q", r.WorkerClass)}
 }
 
 // concurrency reads WEB_CONCURRENCY.
