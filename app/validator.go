@@ -60,6 +60,10 @@ func Validator(application Application) Application {
 		if hint, ok := environ.Value("wsgi.early_hints"); ok {
 			environ.Set("wsgi.early_hints", v.earlyHints(hint))
 		}
+		environ.WrapDefer(func(d Deferred) Deferred {
+			v.deferred = true
+			return d
+		})
 		return v.wrap(func() Body { return application(environ, v.startResponse) })
 	}
 }
@@ -71,6 +75,7 @@ type validation struct {
 	head   bool // the request was HEAD
 
 	started  bool  // start was called
+	deferred bool  // the answer comes from a Deferred
 	returned bool  // the application has returned
 	code     int   // status code
 	typed    bool  // the response has a Content-Type
@@ -225,6 +230,9 @@ func (v *validation) content(n int) {
 
 // end checks a response that is complete.
 func (v *validation) end() {
+	if v.deferred { // in Next
+		return
+	}
 	if !v.started {
 		breach(ApplicationSide, "start is called before the body ends")
 	}
