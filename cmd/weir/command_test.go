@@ -60,6 +60,10 @@ func TestUsageErrors(t *testing.T) {
 		{"--graceful-timeout", []string{"demo", "--graceful-timeout=soon"}},
 		{"--bind", []string{"demo", "--bind"}},
 		{"--admin", []string{"demo", "--admin=nonsense"}},
+		{"--admin", []string{"demo", "--grip"}},
+		{"--grip,", []string{"demo", "--grip-key=a"}},
+		{"base64", []string{"demo", "--grip", "--admin=127.0.0.1:0", "--grip-key=base64:?"}},
+		{"--grip-key", []string{"demo", "--grip", "--admin=127.0.0.1:0", "--grip-require-token"}},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			status, stdout, stderr := runToEnd(t, c.args...)

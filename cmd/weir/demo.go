@@ -20,9 +20,9 @@ type demoCommand struct {
 }
 
 func (d *demoCommand) Run() (err error) {
-	topics := hub.New(hub.Options{})
+	topics := hub.New(hub.Options{MaxMessage: d.gripFlags.maxMessage()})
 	d.adminFlags.topics = topics
-	application := app.Application(newDemo(topics).answer)
+	application := d.gripFlags.around(newDemo(topics).answer, topics)
 	if d.TestRoutes {
 		application = testRoutes(application, topics)
 		defer func() { fmt.Printf("weir made %d calls\n", testCalls.Load()) }()

@@ -56,7 +56,7 @@ func (r *runCommand) Run() (err error) {
 	if err != nil {
 		return err
 	}
-	topics := hub.New(hub.Options{})
+	topics := hub.New(hub.Options{MaxMessage: r.gripFlags.maxMessage()})
 	r.adminFlags.topics = topics
 	options, err := r.options(topics)
 	if err != nil {
@@ -84,7 +84,7 @@ func (r *runCommand) Run() (err error) {
 		return supervisor.Application(environ, start)
 	}
 	r.Inline = true // what may block is in the workers
-	err = r.serve(l, r.App, application, loopsBesideWorkers, prepare)
+	err = r.serve(l, r.App, r.gripFlags.around(application, topics), loopsBesideWorkers, prepare)
 	if supervisor == nil {
 		return err
 	}

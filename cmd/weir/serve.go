@@ -40,6 +40,7 @@ type serveFlags struct {
 	upgradeFlags    `group:"Service"`
 	limitFlags      `group:"Limits"`
 	adminFlags      `group:"Operations"`
+	gripFlags       `group:"GRIP"`
 	staticFlags     `group:"Files"`
 	middlewareFlags `group:"Middleware"`
 	proxyFlags      `group:"Behind a proxy"`
@@ -76,6 +77,7 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 	if l.last, err = f.adminFlags.open(); err != nil {
 		return err
 	}
+	f.gripFlags.publishAt(f.admin)
 	if in, _ := inherited(); in != nil {
 		config.Inherited = in.Listeners
 	}
@@ -167,6 +169,9 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 		return c, err
 	}
 	if err := f.proxyFlags.apply(&c); err != nil {
+		return c, err
+	}
+	if err := f.gripFlags.check(f.Admin); err != nil {
 		return c, err
 	}
 	f.gatewayFlags.apply(&c)
