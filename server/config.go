@@ -68,6 +68,8 @@ type Config struct {
 	AccessLog io.Writer
 	// AccessLogFormat is the form of these lines. Default: accesslog.Combined.
 	AccessLogFormat accesslog.Format
+	// AccessLogSample has one of so many requests logged, chosen at random, and all that fail: 5xx, and those without an answer. Default: all.
+	AccessLogSample int
 
 	// CountRequests has requests counted, and their times taken, for Server.Statistics.
 	CountRequests bool
@@ -181,6 +183,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.AccessLogFormat = cmp.Or(c.AccessLogFormat, accesslog.Combined)
 	if err := c.AccessLogFormat.Check(); err != nil {
 		return c, fmt.Errorf("server: Config.AccessLogFormat: %w", err)
+	}
+	if c.AccessLogSample < 0 {
+		return c, fmt.Errorf("server: Config.AccessLogSample is %d, want 1 or more", c.AccessLogSample)
 	}
 	if c.Errors == nil {
 		c.Errors = os.Stderr

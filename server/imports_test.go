@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"app/static":        {"app"},
 	"loop":              {},
 	"server/exchange":   {"app", "server/tally"},
-	"server/accesslog":  {},
+	"server/accesslog":  {"app"},
 	"server/tally":      {},
 	"server/settings":   {"httpparse", "app", "server/accesslog", "server/exchange", "server/tally"},
 	"server/h1":         {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/forwarded", "server/settings", "server/tally"},
@@ -34,7 +34,7 @@ var mayImport = map[string][]string{
 	"hub/nats/embedded": {},
 	"hub/storetest":     {"hub"},
 	"python":            {"app", "loop", "hub"},
-	"cmd":               {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "hub/nats", "hub/nats/embedded", "python", "server/secure", "server/forwarded", "server/acme", "server/admin", "python/watch", "hub/grip"},
+	"cmd":               {"httpparse", "app", "app/static", "loop", "server/accesslog", "server/exchange", "server/h1", "server", "hub", "hub/nats", "hub/nats/embedded", "python", "server/secure", "server/forwarded", "server/acme", "server/admin", "python/watch", "hub/grip", "server/logfile"},
 	"python/watch":      {},
 	"hub/grip":          {"app", "hub"},
 	"server/secure":     {"loop"},
@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"server/gateway":    {"httpparse", "app", "loop", "server/accesslog", "server/exchange", "server/settings", "server/tally"},
 	"server/acme":       {},
 	"server/admin":      {"httpparse", "loop", "server", "server/tally", "hub", "python"},
+	"server/logfile":    {},
 }
 
 // withoutRule are folders that are not of this module, or hold no Go that is built with it.

@@ -203,7 +203,9 @@ func (s *Server) start() error {
 	}
 	config.Exchange.Blocked = blocked
 	if s.config.AccessLog != nil {
-		s.log = accesslog.New(s.config.AccessLog, s.config.AccessLogFormat, s.config.Logger)
+		s.log = accesslog.New(s.config.AccessLog, accesslog.Options{
+			Format: s.config.AccessLogFormat, Sample: s.config.AccessLogSample, Logger: s.config.Logger,
+		})
 		config.AccessLog = s.log
 	}
 	if s.config.H2C || s.offersHTTP2 {

@@ -31,6 +31,17 @@ const commandLine = "command line"
 type settings struct {
 	command *kong.Node
 	options []option
+	slips   []slip
+}
+
+// slip is a variable for no option, and the one that it is near to.
+type slip struct{ variable, near string }
+
+// warn tells of what may be slips.
+func (s *settings) warn() {
+	for _, slip := range s.slips {
+		slog.Warn("variable is for no option", "variable", slip.variable, "near", slip.near)
+	}
 }
 
 // gather reads all places. The settings are nil when args are for no command that serves.
@@ -43,7 +54,7 @@ func gather(model *kong.Application, args []string) (*settings, error) {
 	flags := flagsOf(command)
 	places := []func() ([]option, error){
 		func() ([]option, error) { return flags.split(args, commandLine), nil },
-		func() ([]option, error) { return environmentOptions(flags) },
+		func() ([]option, error) { return s.environmentOptions(flags) },
 		func() ([]option, error) { return fileOptions(model, s) },
 	}
 	if command.Name == "run" {
@@ -212,7 +223,7 @@ func (flags flagSet) make(f *kong.Flag, name, from string, values []string) (o o
 
 // environmentOptions are those in variables WEIR_NAME. Several values of one are separated as the words of a shell. Other variables that begin so may belong to
 // somebody else; one that looks like a slip is worth a warning.
-func environmentOptions(flags flagSet) (out []option, err error) {
+func (s *settings) environmentOptions(flags flagSet) (out []option, err error) {
 	for _, variable := range slices.Sorted(slices.Values(os.Environ())) {
 		variable, value, _ := strings.Cut(variable, "=")
 		name, ours := strings.CutPrefix(variable, "WEIR_")
@@ -223,7 +234,7 @@ func environmentOptions(flags flagSet) (out []option, err error) {
 		f := flags["--"+name]
 		if f == nil {
 			if near := nearest(name, flags.names()); near != "" {
-				slog.Warn("variable is for no option", "variable", variable, "near", "WEIR_"+strings.ToUpper(strings.ReplaceAll(near, "-", "_")))
+				s.slips = append(s.slips, slip{variable, "WEIR_" + strings.ToUpper(strings.ReplaceAll(near, "-", "_"))})
 			}
 			continue
 		}

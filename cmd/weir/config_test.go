@@ -154,7 +154,7 @@ func TestConfigErrors(t *testing.T) {
 // TestConfigSlip: a variable that looks like an option's is told of.
 func TestConfigSlip(t *testing.T) {
 	t.Setenv("WEIR_WORKES", "3")
-	if _, _, stderr := runToEnd(t, "config"); !strings.Contains(stderr, "variable=WEIR_WORKES near=WEIR_WORKERS") {
+	if _, _, stderr := runToEnd(t, "config"); !strings.Contains(stderr, `"variable":"WEIR_WORKES","near":"WEIR_WORKERS"`) {
 		t.Errorf("stderr is %q", stderr)
 	}
 }

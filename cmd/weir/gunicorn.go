@@ -55,6 +55,9 @@ func startsRun(args []string) bool {
 	return callable || strings.Contains(first, ".") || exists(first+".py") || exists(filepath.Join(first, "__init__.py"))
 }
 
+// errDaemon refuses --daemon, which gunicorn has.
+var errDaemon = &usageError{"--daemon: weir stays in the foreground; have systemd or another supervisor start it, as deploy/ shows, or use systemd-run"}
+
 func isHelp(word string) bool { return word == "-h" || word == "--help" }
 
 func exists(path string) bool {

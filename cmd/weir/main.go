@@ -39,7 +39,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run is main with its exit status: 0, 1 when the command failed, 2 when the command line is wrong.
 func run(args []string) int {
-	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	logToStandardError()
 	exit := -1
 	parser, err := kong.New(&cli{},
 		kong.Name("weir"),
@@ -75,9 +75,10 @@ func run(args []string) int {
 	case prints && settings == nil:
 		err = &usageError{"config: " + args[0] + " has no configuration"}
 	case prints:
+		settings.warn()
 		err = printConfig(settings)
 	default:
-		err = command.Run()
+		err = runLogged(command, settings)
 	}
 	var usage *usageError
 	var parse *kong.ParseError
@@ -90,6 +91,18 @@ func run(args []string) int {
 	}
 	fmt.Fprintf(os.Stderr, "weir: %v\n", err)
 	return 1
+}
+
+// runLogged runs a command. Its logs are open meanwhile, if it has any.
+func runLogged(command *kong.Context, settings *settings) (err error) {
+	if logs := logsOf(command); logs != nil {
+		if err := logs.openLogs(); err != nil {
+			return err
+		}
+		defer func() { logs.closeLogs(err) }()
+		settings.warn()
+	}
+	return command.Run()
 }
 
 // usageError is a wrong value on the command line that the parser cannot see.

@@ -37,6 +37,8 @@ type runCommand struct {
 	StreamBodies      bool          `help:"Hand request content over as it comes. A slow client keeps a worker then."`
 	RetryIdempotent   bool          `help:"Have GET and HEAD answered by another worker when theirs has died and nothing was sent."`
 
+	Daemon bool `short:"D" hidden:""`
+
 	serveFlags `group:"Server"`
 }
 
@@ -48,6 +50,9 @@ func (r *runCommand) Run() (err error) {
 	defer func() { l.close(err) }()
 	if err := r.applicationFlags.check(); err != nil {
 		return err
+	}
+	if r.Daemon {
+		return errDaemon
 	}
 	config, err := r.serveFlags.serverConfig() // before anything is started
 	if err == nil {

@@ -58,7 +58,7 @@ func TestRunEnvironment(t *testing.T) {
 	if r := p.ask("GET", "/getenv?TEXT"); r.body != "a b "+dir {
 		t.Errorf("%q", r.body)
 	}
-	if p.stop(); !strings.Contains(p.stderr.String(), "workers=3") {
+	if p.stop(); !strings.Contains(p.stderr.String(), `"workers":3`) {
 		t.Errorf("stderr is %s", p.stderr.String())
 	}
 	if len(p.at) != 1 {

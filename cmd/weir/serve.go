@@ -15,7 +15,6 @@ import (
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server"
-	"github.com/weirhttp/weir/server/accesslog"
 )
 
 // serveFlags are what all commands that serve have in common.
@@ -29,8 +28,6 @@ type serveFlags struct {
 	SocketMode      string        `placeholder:"OCTAL" help:"Permission bits of Unix sockets, such as 660."`
 	Umask           string        `placeholder:"OCTAL" help:"Permission bits that files and Unix sockets of the server do not get, such as 027 (default: as inherited)."`
 	ServerHeader    string        `default:"weir" placeholder:"TEXT" help:"Value of the Server header; empty drops it (default: ${default})."`
-	AccessLog       string        `placeholder:"FILE" aliases:"access-logfile" help:"Append a line for each request to FILE; - is standard output. Off by default."`
-	AccessLogFormat string        `enum:"common,combined" default:"${accessLogFormat}" help:"Form of these lines: common or combined."`
 	GracefulTimeout time.Duration `default:"30s" help:"How long running requests are waited for at SIGTERM."`
 	DrainIdle       time.Duration `default:"2s" help:"How long connections without a request are kept for one more then, which is told to be the last."`
 	Inline          bool          `help:"The application never blocks: do not watch its calls."`
@@ -38,6 +35,7 @@ type serveFlags struct {
 
 	serviceFlags    `group:"Service"`
 	upgradeFlags    `group:"Service"`
+	logFlags        `group:"Logs"`
 	limitFlags      `group:"Limits"`
 	adminFlags      `group:"Operations"`
 	gripFlags       `group:"GRIP"`
@@ -65,14 +63,6 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 	}
 	if config.Application, err = f.middlewareFlags.around(application); err != nil { // of the files too
 		return err
-	}
-	accessLog, err := f.openAccessLog()
-	if err != nil {
-		return err
-	}
-	if accessLog != nil {
-		defer accessLog.Close()
-		config.AccessLog = accessLog
 	}
 	if l.last, err = f.adminFlags.open(); err != nil {
 		return err
@@ -139,7 +129,6 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 		AcceptAtOnce:    f.AcceptAtOnce,
 		ServerHeader:    f.ServerHeader,
 		NoServerHeader:  f.ServerHeader == "",
-		AccessLogFormat: accesslog.Format(f.AccessLogFormat),
 		GracefulTimeout: f.GracefulTimeout,
 		Inline:          f.Inline,
 		KeepHalfClosed:  f.KeepHalfClosed,
@@ -156,6 +145,7 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 	case app.HasControl(f.ServerHeader):
 		return c, &usageError{"--server-header must not have control characters"}
 	}
+	f.logFlags.apply(&c)
 	if err := f.upgradeFlags.check(); err != nil {
 		return c, err
 	}
@@ -194,14 +184,19 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 		}
 		c.SocketMode = os.FileMode(mode)
 	}
-	if f.Umask != "" {
-		mask, err := permissions("--umask", f.Umask)
-		if err != nil {
-			return c, err
-		}
+	return c, nil
+}
+
+// setUmask comes before the first file.
+func (f *serveFlags) setUmask() error {
+	if f.Umask == "" {
+		return nil
+	}
+	mask, err := permissions("--umask", f.Umask)
+	if err == nil {
 		syscall.Umask(mask)
 	}
-	return c, nil
+	return err
 }
 
 // permissions reads permission bits in octal.

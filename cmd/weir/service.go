@@ -80,7 +80,7 @@ func (f *serviceFlags) nameProcess() error {
 	return nil
 }
 
-// shared are the files that weir has made as root, and needs afterwards: Unix sockets, the log, which is opened again, the pid file.
+// shared are the files that weir has made as root, and needs afterwards: Unix sockets, the logs, which are opened again, the pid file.
 func (f *serveFlags) shared(addresses []string) (paths []string) {
 	for _, address := range addresses {
 		_, path, ok := strings.Cut(address, "unix:")
@@ -89,8 +89,10 @@ func (f *serveFlags) shared(addresses []string) (paths []string) {
 			paths = append(paths, path)
 		}
 	}
-	if f.AccessLog != "" && f.AccessLog != "-" {
-		paths = append(paths, f.AccessLog)
+	for _, path := range []string{f.AccessLog, f.ErrorLogfile} {
+		if path != "" && path != "-" {
+			paths = append(paths, path)
+		}
 	}
 	if f.Pid != "" {
 		paths = append(paths, f.Pid)

@@ -8,9 +8,24 @@ const (
 	QueueLength = queueLength
 )
 
-// Render is the line of e.
-func Render(format Format, date string, e *Entry) string {
-	return string(appendEntry(nil, format, []byte(date), e))
+// Render is the line of an entry at a time, after so many nanoseconds, in a log of one line in so many.
+func Render(format Format, at time.Time, took int64, weight int, e *Entry) (string, error) {
+	form, err := format.compile()
+	if err != nil {
+		return "", err
+	}
+	var s stamp
+	s.set(at)
+	return string(form.append(nil, &s, e, e.Begun+took, weight)), nil
+}
+
+// WantsOf is what a format wants.
+func WantsOf(format Format) Wants {
+	form, err := format.compile()
+	if err != nil {
+		panic(err)
+	}
+	return form.wants
 }
 
 // Calm moves the last failure back, as if writing had gone well since. Only the writer's goroutine may call it.

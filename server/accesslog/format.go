@@ -3,13 +3,15 @@
 package accesslog
 
 import (
-	"bytes"
 	"fmt"
-	"net/netip"
-	"strconv"
+	"strings"
 )
 
-// Format is the form of a line.
+// Format is the form of a line: one of the names below, or a text with gunicorn's atoms, such as
+//
+//	%(h)s %(t)s "%(r)s" %(s)s %(D)s %({x-request-id}o)s
+//
+// docs/logs.md lists them.
 type Format string
 
 // Formats, as other servers have them under these names.
@@ -18,89 +20,48 @@ const (
 	Common Format = "common"
 	// Combined is Common, and the Referer and User-Agent fields behind it.
 	Combined Format = "combined"
+	// JSON is an object a line. docs/logs.md lists its keys.
+	JSON Format = "json"
+)
+
+// Who the client says it is, was never looked at: ident and authuser are not known.
+const (
+	commonText   = `%(h)s - - %(t)s "%(r)s" %(s)s %(b)s`
+	combinedText = commonText + ` "%(f)s" "%(a)s"`
 )
 
 // Check refuses what is no format.
 func (f Format) Check() error {
-	if f != Common && f != Combined {
-		return fmt.Errorf("access log format %q, want %q or %q", f, Common, Combined)
-	}
-	return nil
+	_, err := f.compile()
+	return err
 }
 
-// Entry is what there is to say about a request. Its slices are views that Append does not keep, and hold what
-// the client has sent, as it is.
-type Entry struct {
-	Remote             netip.Addr // the zero Addr on Unix sockets
-	RequestLine        []byte     // empty: not known
-	Status             int        // 0: there was no answer
-	Octets             int64      // of content
-	Referer, UserAgent []byte     // empty: none; Combined only
+// form is a format as it is used: a sequence of atoms, or JSON.
+type form struct {
+	json  bool
+	atoms []atom
+	wants Wants
 }
 
-// Clone returns a copy of e that has no views.
-func (e *Entry) Clone() *Entry {
-	c := *e
-	c.RequestLine, c.Referer, c.UserAgent = bytes.Clone(e.RequestLine), bytes.Clone(e.Referer), bytes.Clone(e.UserAgent)
-	return &c
+func (f Format) compile() (*form, error) {
+	switch f {
+	case Common:
+		return compileText(commonText)
+	case Combined:
+		return compileText(combinedText)
+	case JSON:
+		return &form{json: true, wants: Wants{In: jsonIn, Out: jsonOut, Time: true}}, nil
+	}
+	if !strings.Contains(string(f), "%") {
+		return nil, fmt.Errorf("access log format %q, want common, combined, json, or a text with atoms such as %%(h)s", string(f))
+	}
+	return compileText(string(f))
 }
 
-// dateLayout is strftime's %d/%b/%Y:%H:%M:%S %z.
-const dateLayout = "02/Jan/2006:15:04:05 -0700"
-
-// appendEntry appends the line of e, with its line end. Who the client says it is, was never looked at: ident and
-// authuser are not known.
-func appendEntry(b []byte, format Format, date []byte, e *Entry) []byte {
-	if e.Remote.IsValid() {
-		b = e.Remote.AppendTo(b)
-	} else {
-		b = append(b, '-')
+// append appends the line of e, with its line end. now is when the request ended, as Now tells; 0: not known.
+func (f *form) append(b []byte, s *stamp, e *Entry, now int64, weight int) []byte {
+	if f.json {
+		return appendJSON(b, s, e, now, weight)
 	}
-	b = append(append(append(b, " - - ["...), date...), "] "...)
-	b = appendQuoted(b, e.RequestLine)
-	b = append(b, ' ')
-	b = append(appendPositive(b, int64(e.Status)), ' ')
-	b = appendPositive(b, e.Octets)
-	if format == Combined {
-		b = appendQuoted(append(b, ' '), e.Referer)
-		b = appendQuoted(append(b, ' '), e.UserAgent)
-	}
-	return append(b, '\n')
+	return append(f.appendAtoms(b, s, e, now), '\n')
 }
-
-func appendPositive(b []byte, n int64) []byte {
-	if n == 0 {
-		return append(b, '-')
-	}
-	return strconv.AppendInt(b, n, 10)
-}
-
-// appendQuoted appends p between quotes, such that no reader takes a part of it for the end of the field or of the line.
-func appendQuoted(b, p []byte) []byte {
-	if len(p) == 0 {
-		return append(b, `"-"`...)
-	}
-	b = append(b, '"')
-	done := 0
-	for i, octet := range p {
-		if !unsafeOctet[octet] {
-			continue
-		}
-		b = append(b, p[done:i]...)
-		b = append(b, '\\', 'x', hexDigits[octet>>4], hexDigits[octet&15])
-		done = i + 1
-	}
-	b = append(b, p[done:]...)
-	return append(b, '"')
-}
-
-const hexDigits = "0123456789ABCDEF"
-
-// unsafeOctet has what must not stand in a line as it is: control characters, the quote, the escape character, and what
-// is not ASCII, because terminals take some of that for control characters too.
-var unsafeOctet = func() (table [256]bool) {
-	for octet := range table {
-		table[octet] = octet < ' ' || octet >= 0x7f || octet == '"' || octet == '\\'
-	}
-	return table
-}()

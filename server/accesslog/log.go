@@ -10,12 +10,15 @@ import (
 )
 
 const (
-	// queueLength bounds how many pages wait for the writer, all loops together.
-	queueLength = 64
+	// queueLength bounds how many pages wait for the writer, all loops together: 16 MiB, which is what a disk may be behind.
+	queueLength = 256
 	// flushAfter is how long a line waits for its page to become full.
-	flushAfter = time.Second / 2
-	// reportAfter is how long drops are counted before the count is logged.
+	flushAfter = 100 * time.Millisecond
+	// reportAfter is how long the first drops are counted before the count is logged, reportEvery how long more of them are.
 	reportAfter = time.Second
+	reportEvery = 10 * time.Second
+	// failEvery is how often the log tells that it still cannot be written.
+	failEvery = time.Minute
 	// calm is how long writing has to go well before another failure is worth a message of its own: a disk that is
 	// nearly full takes some writes and refuses others.
 	calm = 10 * time.Second
@@ -26,7 +29,8 @@ const (
 // Log is an access log. Its methods are safe for use by any goroutine.
 type Log struct {
 	w      io.Writer
-	format Format
+	form   *form
+	every  int
 	logger *slog.Logger
 
 	queue chan *page
@@ -40,21 +44,38 @@ type Log struct {
 
 	dropped    atomic.Int64
 	unreported atomic.Int64
-	reporter   *time.Timer // armed while unreported is not 0
+	reporter   *time.Timer  // armed while unreported is not 0
+	reported   atomic.Int64 // when the last count was logged, as Now tells
 
 	// The writer goroutine's.
 	failing bool
 	failed  time.Time // the last time
+	told    time.Time // that it fails
 	lost    int64     // lines, since failing
 	torn    bool      // the last line is written in part
 }
 
-// New returns a log that writes to w, until Close. logger is told of dropped lines and failing writes.
-func New(w io.Writer, format Format, logger *slog.Logger) *Log {
+// Options are what a log is made with.
+type Options struct {
+	// Format is one that Check takes.
+	Format Format
+	// Sample has one of so many requests logged, chosen at random, and all that fail: 5xx, and those without an answer. 0 and 1: all.
+	Sample int
+	// Logger is told of dropped lines and failing writes.
+	Logger *slog.Logger
+}
+
+// New returns a log that writes to w, until Close.
+func New(w io.Writer, o Options) *Log {
+	form, err := o.Format.compile()
+	if err != nil {
+		panic("accesslog: " + err.Error()) // Check was not asked
+	}
 	l := &Log{
 		w:      w,
-		format: format,
-		logger: logger,
+		form:   form,
+		every:  max(o.Sample, 1),
+		logger: o.Logger,
 		queue:  make(chan *page, queueLength),
 		poke:   make(chan struct{}, 1),
 		stop:   make(chan struct{}),
@@ -68,15 +89,12 @@ func New(w io.Writer, format Format, logger *slog.Logger) *Log {
 
 // Scribe returns the log as one more loop uses it.
 func (l *Log) Scribe() *Scribe {
-	s := &Scribe{log: l}
+	s := &Scribe{log: l, form: l.form, every: l.every}
 	l.mu.Lock()
 	l.scribes = append(l.scribes, s)
 	l.mu.Unlock()
 	return s
 }
-
-// Combined tells whether an Entry wants Referer and UserAgent.
-func (l *Log) Combined() bool { return l.format == Combined }
 
 // Dropped is how many lines were dropped because the writer was behind.
 func (l *Log) Dropped() int64 { return l.dropped.Load() }
@@ -99,13 +117,18 @@ func (l *Log) Close() {
 func (l *Log) drop() {
 	l.dropped.Add(1)
 	if l.unreported.Add(1) == 1 {
-		l.reporter.Reset(reportAfter)
+		since := time.Duration(Now() - l.reported.Load())
+		if l.reported.Load() == 0 {
+			since = reportEvery
+		}
+		l.reporter.Reset(max(reportAfter, reportEvery-since))
 	}
 }
 
 // report logs the count. It has a goroutine of its own, because the writer's is stuck when lines are dropped.
 func (l *Log) report() {
 	if n := l.unreported.Swap(0); n > 0 {
+		l.reported.Store(Now())
 		l.logger.Warn("access log lines were dropped: its writer is too slow", "lines", n)
 	}
 }
@@ -130,6 +153,7 @@ func (l *Log) run() {
 		select {
 		case p := <-l.queue:
 			l.write(p)
+			p.free()
 		case <-l.poke:
 			if !armed {
 				armed = true
@@ -149,34 +173,44 @@ func (l *Log) run() {
 	}
 }
 
-// flush writes what the scribes have. What a scribe has queued is older than what is taken from it, and is written first.
+// flush writes what the scribes have. What a scribe has queued is older than its current page, and is written first.
 func (l *Log) flush() {
 	l.mu.Lock()
 	scribes := l.scribes
 	l.mu.Unlock()
 	for _, s := range scribes {
-		p := s.take()
+		s.poked.Store(false) // before the look at the lines: one that comes now wakes the writer again
+		current := s.current.Load()
 		for range len(l.queue) {
-			l.write(<-l.queue)
-		}
-		if p != nil {
+			p := <-l.queue
 			l.write(p)
+			if p == current { // it was handed over meanwhile
+				current = nil
+			}
+			p.free()
+		}
+		if current != nil {
+			l.write(current)
 		}
 	}
 }
 
-// write writes a page, or loses it. What is left of a page that was written in part is lost too: to try again later
+// write writes what a page has more than before, or loses it. What is left when only a part could be written is lost too: to try again later
 // would take a memory without bound.
 func (l *Log) write(p *page) {
-	defer p.free()
+	lines := p.room[p.written:p.lines.Load()]
+	p.written += len(lines)
+	if len(lines) == 0 {
+		return
+	}
 	n, err := 0, error(nil)
 	if l.torn {
 		_, err = l.w.Write(lineEnd) // what comes next is not a part of the torn line
 	}
 	if err == nil {
 		l.torn = false
-		n, err = l.w.Write(p.lines)
-		if err == nil && n < len(p.lines) {
+		n, err = l.w.Write(lines)
+		if err == nil && n < len(lines) {
 			err = io.ErrShortWrite
 		}
 	}
@@ -187,13 +221,15 @@ func (l *Log) write(p *page) {
 		}
 		return
 	}
-	if !l.failing {
-		l.logger.Error("the access log cannot be written, lines are lost", "error", err)
+	n = min(max(n, 0), len(lines))
+	l.torn = l.torn || n > 0 && lines[n-1] != '\n'
+	l.lost += int64(bytes.Count(lines[n:], lineEnd))
+	l.failed = time.Now()
+	if !l.failing || l.failed.Sub(l.told) >= failEvery {
+		l.logger.Error("the access log cannot be written, lines are lost", "error", err, "lost", l.lost)
+		l.told = l.failed
 	}
-	l.failing, l.failed = true, time.Now()
-	n = min(max(n, 0), len(p.lines))
-	l.torn = l.torn || n > 0 && p.lines[n-1] != '\n'
-	l.lost += int64(bytes.Count(p.lines[n:], lineEnd))
+	l.failing = true
 }
 
 var lineEnd = []byte{'\n'}

@@ -62,7 +62,7 @@ func until(t *testing.T, what string, done func() bool) {
 
 func newLog(w io.Writer) (log *accesslog.Log, messages *buffer) {
 	messages = &buffer{}
-	return accesslog.New(w, accesslog.Common, slog.New(slog.NewTextHandler(messages, nil))), messages
+	return accesslog.New(w, accesslog.Options{Format: accesslog.Common, Logger: slog.New(slog.NewTextHandler(messages, nil))}), messages
 }
 
 func entry(text string) *accesslog.Entry {
@@ -277,12 +277,17 @@ func TestNoAllocations(t *testing.T) {
 }
 
 func BenchmarkAppend(b *testing.B) {
-	log, _ := newLog(io.Discard)
-	defer log.Close()
-	s := log.Scribe()
-	e := &accesslog.Entry{Remote: netip.MustParseAddr("192.0.2.7"), RequestLine: []byte("GET /plaintext HTTP/1.1"), Status: 200, Octets: 13}
-	b.ReportAllocs()
-	for b.Loop() {
-		s.Append(0, e)
+	for _, format := range []accesslog.Format{accesslog.Common, accesslog.Combined, accesslog.JSON} {
+		b.Run(string(format), func(b *testing.B) {
+			log := accesslog.New(io.Discard, accesslog.Options{Format: format, Logger: slog.New(slog.DiscardHandler)})
+			defer log.Close()
+			s := log.Scribe()
+			e := &accesslog.Entry{Remote: netip.MustParseAddr("192.0.2.7"), RequestLine: []byte("GET /plaintext HTTP/1.1"), Status: 200, Octets: 13}
+			e.Begun = accesslog.Now()
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Append(0, e)
+			}
+		})
 	}
 }

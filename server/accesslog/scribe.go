@@ -1,84 +1,120 @@
 package accesslog
 
 import (
+	"math/rand/v2"
 	"sync"
-	"time"
+	"sync/atomic"
 )
 
-// Scribe takes the entries of one loop. Only that loop calls Append; the mutex is for the writer, who collects what
-// there is and holds it for a few instructions.
+// Scribe takes the entries of one loop, which is the only one to call it.
 type Scribe struct {
-	log *Log
+	log   *Log
+	form  *form
+	every int // one of so many requests has a line
+	page  *page
+	stamp stamp
 
-	mu   sync.Mutex
-	page *page // guarded by mu; nil when there are no lines
-
-	date      []byte // as of the last line; the loop's
-	dateUntil int64  // in the loop's time
+	// For the writer, who looks at what there is without taking it away.
+	current atomic.Pointer[page] // page, unless it is being handed over
+	poked   atomic.Bool          // the writer knows that there are lines
 }
 
-// page is a buffer of whole lines.
-type page struct{ lines []byte }
+// page is a buffer of whole lines. The loop adds lines behind those that are there, and the writer reads what was announced: neither waits
+// for the other.
+type page struct {
+	room    []byte
+	lines   atomic.Int64 // so many octets of room are lines
+	written int          // so many of them are written; the writer's
+}
 
 const (
 	// pageSize is when a page is handed to the writer.
 	pageSize = 64 << 10
-	// maxPage keeps the rare page with a huge line from being used again.
-	maxPage = 2 * pageSize
+	// pageRoom leaves space for the line that makes a page full.
+	pageRoom = pageSize + 4<<10
 )
 
-var pages = sync.Pool{New: func() any { return &page{lines: make([]byte, 0, pageSize+4<<10)} }}
+var pages = sync.Pool{New: func() any { return &page{room: make([]byte, pageRoom)} }}
 
 func (p *page) free() {
-	if cap(p.lines) <= maxPage {
-		p.lines = p.lines[:0]
+	if len(p.room) == pageRoom { // else it was made for one long line
+		p.written = 0
+		p.lines.Store(0)
 		pages.Put(p)
 	}
 }
 
-// Append adds the line of e. now is the loop's time in nanoseconds, whatever its origin.
-func (s *Scribe) Append(now int64, e *Entry) {
-	if now >= s.dateUntil {
-		wall := time.Now()
-		s.date = wall.AppendFormat(s.date[:0], dateLayout)
-		s.dateUntil = now + int64(time.Second) - int64(wall.Nanosecond())
-	}
-	s.mu.Lock()
-	if s.page != nil && len(s.page.lines) >= pageSize && !s.handOver() {
-		s.mu.Unlock()
-		s.log.drop()
-		return
-	}
-	first := s.page == nil
-	if first {
-		s.page = pages.Get().(*page)
-	}
-	s.page.lines = appendEntry(s.page.lines, s.log.format, s.date, e)
-	if len(s.page.lines) >= pageSize && s.handOver() {
-		first = false
-	}
-	s.mu.Unlock()
-	if first {
-		s.log.wake()
-	}
+// Wants is what Append wants to be told.
+func (s *Scribe) Wants() *Wants { return &s.form.wants }
+
+// Picks tells whether a request with this status is to have a line: where lines are sampled, one of several, and all that have failed. To
+// one that is not picked, nothing is appended.
+func (s *Scribe) Picks(status int) bool {
+	return s.every == 1 || failed(status) || rand.IntN(s.every) == 0
 }
 
-// handOver queues the page. It is false when the queue is full. s.mu is held.
+// failed tells whether the status is that of a failure here; without one the request got no answer.
+func failed(status int) bool { return status >= 500 || status == 0 }
+
+// Append adds the line of e. clock is the loop's time in nanoseconds, whatever its origin; it may be coarse. now is the time as Now tells it,
+// which is read only if lines have durations, else it is 0.
+func (s *Scribe) Append(clock int64, e *Entry) (now int64) {
+	if s.form.wants.Time {
+		now = Now()
+	}
+	s.stamp.renew(clock)
+	p := s.page
+	if p != nil && p.lines.Load() >= pageSize && !s.handOver() {
+		s.log.drop()
+		return now
+	}
+	p = s.sheet()
+	weight := s.every
+	if weight > 1 && failed(e.Status) {
+		weight = 1
+	}
+	begin := int(p.lines.Load())
+	text := s.form.append(p.room[:begin], &s.stamp, e, now, weight)
+	switch {
+	case len(text) <= len(p.room):
+	case begin > 0 && !s.handOver():
+		s.log.drop()
+		return now
+	default: // it did not fit, and stands elsewhere: that becomes a page of its own
+		p = &page{room: text[begin:]}
+		text = p.room
+		s.page = p
+		s.current.Store(p)
+	}
+	p.lines.Store(int64(len(text)))
+	if len(text) >= pageSize && s.handOver() {
+		return now
+	}
+	if !s.poked.Load() {
+		s.poked.Store(true)
+		s.log.wake()
+	}
+	return now
+}
+
+// sheet is the page that is not full.
+func (s *Scribe) sheet() *page {
+	if s.page == nil {
+		s.page = pages.Get().(*page)
+		s.current.Store(s.page)
+	}
+	return s.page
+}
+
+// handOver queues the page. It is false when the queue is full.
 func (s *Scribe) handOver() bool {
+	s.current.Store(nil) // first: the writer may be done with the page before this goes on
 	select {
 	case s.log.queue <- s.page:
 		s.page = nil
 		return true
 	default:
+		s.current.Store(s.page)
 		return false
 	}
-}
-
-// take returns the page that is not full yet; nil when there is none.
-func (s *Scribe) take() *page {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.page
-	s.page = nil
-	return p
 }

@@ -122,6 +122,9 @@ func (c *conn) run(content []byte, viewed bool, behind int) {
 		x.Begin(t, t, &t.memory)
 	}
 	x.Environ.SetVariables(string(t.script), string(t.path), t)
+	if log := c.protocol.log; log != nil && len(log.Wants().Environ) > 0 {
+		log.Wants().NoteEnviron(&t.notes, &x.Environ)
+	}
 	if t.stream != nil {
 		x.RunBlocking(c.protocol.config.Application)
 	} else {

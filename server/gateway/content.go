@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/loop"
+	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 )
 
@@ -33,6 +34,9 @@ func (c *conn) readHead() {
 	t.read = true
 	if counts := c.protocol.tally; counts != nil {
 		t.begun = counts.Begin()
+	}
+	if log := c.protocol.log; log != nil && log.Wants().Time {
+		t.notes.Begun = accesslog.Now()
 	}
 	wrong := t.request.read(c.codec, t.block, &config.Limits)
 	t.close = !c.codec.keeps() || c.last || int(c.requests) == config.MaxRequests

@@ -21,6 +21,7 @@ type Protocol struct {
 	warned int64             // the second of the last warning
 	log    *accesslog.Scribe // nil: no access log
 	tally  *tally.Requests   // nil: requests are not counted
+	values [][]byte          // storage of accesslog.Entry.In
 }
 
 // maxFree bounds how many transactions a loop keeps for reuse.

@@ -36,6 +36,9 @@ func (r *response) Hints([]app.Header) {}
 func (r *response) Head(h *exchange.Head) {
 	c := r.c
 	r.status = int32(h.Code)
+	if c.protocol.log != nil {
+		c.noteHead(h.Headers)
+	}
 	r.close = r.close || h.Close
 	b := c.codec.appendStatus(c.protocol.head[:0], h.Status)
 	mayHaveLength := h.Code != 204 && h.Code != 205 // RFC 9110 8.6

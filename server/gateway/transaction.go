@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 )
 
@@ -27,6 +28,7 @@ type transaction struct {
 	length   int64 // of the content, as the application sees it; -1: not known, or none
 	got      int64 // octets of content so far
 	patience exchange.Patience
+	notes    accesslog.Notes
 }
 
 // reset makes t ready for another request.
@@ -37,6 +39,7 @@ func (t *transaction) reset() {
 	t.memory.Reset(nil)
 	t.stream, t.length, t.got, t.patience = nil, -1, 0, exchange.Patience{}
 	t.response = response{c: t.c}
+	t.notes.Reset()
 }
 
 // maxKept is the largest buffer that is kept for another request, in octets.
@@ -161,7 +164,7 @@ func (t *transaction) Park() exchange.Parked {
 	p := &parked{response: response{c: t.c, begun: t.begun}, t: t} // not all of reply: on a goroutine the rest is the loop's
 	p.close = t.exchange.Environ.ClosesConnection()
 	if t.c.protocol.log != nil {
-		e := t.entry(nil)
+		e := t.entry(nil, nil)
 		p.entry = e.Clone()
 	}
 	return p

@@ -4,25 +4,58 @@ import (
 	"bytes"
 	"strings"
 
+	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/server/accesslog"
 )
 
 // maxRefusedLine bounds what the log has of a request line that was refused, in octets.
 const maxRefusedLine = 1024
 
+// time is the time for a request whose head was just read: where others came before it in this event, when the last of them ended.
+func (p *Protocol) time() int64 {
+	if p.at == 0 {
+		p.at = accesslog.Now()
+	}
+	return p.at
+}
+
+// noteHead takes down what the log wants of the headers of the response that is due.
+func (c *conn) noteHead(headers []app.Header) {
+	wants := c.protocol.log.Wants()
+	if c.parked != nil {
+		wants.NoteHead(&c.parked.entry.Notes, headers)
+	} else {
+		wants.NoteHead(&c.t.notes, headers)
+	}
+}
+
+// noteEnviron takes down what the log wants of the environ, before the application has it.
+func (c *conn) noteEnviron() {
+	if log := c.protocol.log; log != nil && len(log.Wants().Environ) > 0 {
+		log.Wants().NoteEnviron(&c.t.notes, &c.t.exchange.Environ)
+	}
+}
+
 // logAnswer logs the request and what was sent of its answer. It is called while the views of the request are good.
 func (c *conn) logAnswer() {
 	r := c.reply()
+	if !c.protocol.log.Picks(int(r.status)) {
+		return
+	}
 	if c.parked != nil {
 		c.logEntry(c.parked.entry, int(r.status), r.sent)
 		return
 	}
-	e := c.t.entry()
+	e := c.t.entry(c.protocol.values)
+	c.protocol.values = e.In
 	c.logEntry(&e, int(r.status), r.sent)
 }
 
 // logRefusal logs a request that is refused with a text of size octets.
 func (c *conn) logRefusal(code, size int) {
+	if !c.protocol.log.Picks(code) {
+		return
+	}
 	t := c.t
 	if t != nil && t.method == "HEAD" {
 		size = 0
@@ -31,7 +64,7 @@ func (c *conn) logRefusal(code, size int) {
 	switch {
 	case t == nil:
 	case t.head != nil:
-		e = t.entry()
+		e = t.entry(nil)
 	default:
 		e.RequestLine = refusedLine(t.refused)
 	}
@@ -44,11 +77,11 @@ func (c *conn) logEntry(e *accesslog.Entry, status int, octets int64) {
 		e.Remote = c.Remote().Addr()
 	}
 	e.Status, e.Octets = status, octets
-	c.protocol.log.Append(c.protocol.loop.Now(), e)
+	c.protocol.at = c.protocol.log.Append(c.protocol.loop.Now(), e)
 }
 
-// entry is what the log says of the request: views of its head.
-func (t *transaction) entry() (e accesslog.Entry) {
+// entry is what the log says of the request: views of its head, in values those that the log wants.
+func (t *transaction) entry(values [][]byte) (e accesslog.Entry) {
 	var head []byte
 	if t.taken { // the application may be moving t.head
 		head = t.called
@@ -60,28 +93,23 @@ func (t *transaction) entry() (e accesslog.Entry) {
 		e.Remote = t.via.client.Addr()
 	}
 	e.RequestLine = head[r.Method.Start : int(r.Target.End)+len(" HTTP/1.1")]
-	if t.c.protocol.config.AccessLog.Combined() {
-		e.Referer, e.UserAgent = t.refererAndAgent(head)
+	e.Notes = t.notes
+	e.In = values[:0]
+	for _, name := range t.c.protocol.log.Wants().In {
+		e.In = append(e.In, t.value(head, name))
 	}
 	return e
 }
 
-// refererAndAgent are the values of these fields, views of head.
-func (t *transaction) refererAndAgent(head []byte) (referer, agent []byte) {
+// value is that of the first field of this name, a view of head; nil when there is none.
+func (t *transaction) value(head []byte, name string) []byte {
 	for i := range t.request.Fields {
 		f := &t.request.Fields[i]
-		switch f.Name.Len() {
-		case len("Referer"):
-			if referer == nil && strings.EqualFold(view(f.Name.Of(head)), "Referer") {
-				referer = f.Value.Of(head)
-			}
-		case len("User-Agent"):
-			if agent == nil && strings.EqualFold(view(f.Name.Of(head)), "User-Agent") {
-				agent = f.Value.Of(head)
-			}
+		if f.Name.Len() == len(name) && strings.EqualFold(view(f.Name.Of(head)), name) {
+			return f.Value.Of(head)
 		}
 	}
-	return referer, agent
+	return nil
 }
 
 // refusedLine is what looks like a request line in a head that the parser refused: a view of it.

@@ -29,7 +29,7 @@ func (l *logged) Write(p []byte) (int, error) {
 }
 
 func (l *logged) use(config *h1.Config) {
-	l.log = accesslog.New(l, accesslog.Combined, slog.New(slog.DiscardHandler))
+	l.log = accesslog.New(l, accesslog.Options{Format: accesslog.Combined, Logger: slog.New(slog.DiscardHandler)})
 	config.AccessLog = l.log
 }
 
@@ -163,15 +163,13 @@ func TestAccessLogAllocations(t *testing.T) {
 	}
 }
 
+// BenchmarkPlaintextLogged is BenchmarkPlaintextPipelined16 with an access log.
 func BenchmarkPlaintextLogged(b *testing.B) {
-	request := bytes.Repeat([]byte("GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"), 16)
-	log := accesslog.New(io.Discard, accesslog.Combined, slog.New(slog.DiscardHandler))
-	defer log.Close()
-	c := dial(b, plaintext, func(config *h1.Config) { config.AccessLog = log })
-	b.ReportAllocs()
-	for b.Loop() {
-		c.Feed(request)
-		c.out.Reset()
+	for _, format := range []accesslog.Format{accesslog.Common, accesslog.Combined, accesslog.JSON} {
+		b.Run(string(format), func(b *testing.B) {
+			log := accesslog.New(io.Discard, accesslog.Options{Format: format, Logger: slog.New(slog.DiscardHandler)})
+			defer log.Close()
+			benchmarkPlaintext(b, 16, func(config *h1.Config) { config.AccessLog = log })
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*16), "ns/request")
 }

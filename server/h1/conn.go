@@ -37,6 +37,7 @@ func (c *conn) Data(in []byte) (n int) {
 	if t := c.protocol.tally; t != nil {
 		t.Arrive()
 	}
+	c.protocol.at = 0
 	for more := true; more; {
 		var m int
 		m, more = c.advance(in[n:])
@@ -129,6 +130,9 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	if counts := c.protocol.tally; counts != nil {
 		t.begun = counts.Begin()
 	}
+	if log := c.protocol.log; log != nil && log.Wants().Time {
+		t.notes.Begun = c.protocol.time()
+	}
 	t.http10 = t.request.Minor == 0
 	t.close = !t.request.KeepAlive || c.last || int(c.requests) == config.MaxRequests
 	if t.request.ForwardedFields {
@@ -159,11 +163,13 @@ func (c *conn) run(content []byte, behind int) {
 	}
 	if t.stream != nil {
 		t.exchange.Begin(t, t, t.stream)
+		c.noteEnviron()
 		t.exchange.RunBlocking(application)
 		return
 	}
 	t.memory.Reset(content)
 	t.exchange.Begin(t, t, &t.memory)
+	c.noteEnviron()
 	t.exchange.Run(application)
 	if t.finished {
 		return

@@ -38,6 +38,9 @@ const (
 func (r *reply) Head(h *exchange.Head) {
 	c := r.c
 	r.headSent, r.status = true, int32(h.Code)
+	if c.protocol.log != nil {
+		c.noteHead(h.Headers)
+	}
 	r.close = r.close || h.Close || c.last || h.Done && c.state == streaming && !c.t.canSkip()
 	// Most responses of an application have the head of the one before, but for a date that changes once a second.
 	usual := !r.close && !r.http10 && h.Length >= 0 && !h.NoContent

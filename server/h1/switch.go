@@ -23,6 +23,9 @@ func (p *parked) Switch(headers []app.Header, to any) {
 	}
 	c.SetBuffer(append(b, "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"...))
 	p.status, p.headSent, p.finished, p.complete = 101, true, true, true
+	if c.protocol.log != nil {
+		c.noteHead(headers)
+	}
 	p.record()
 	c.move(connectionClosed)
 	c.unpark()

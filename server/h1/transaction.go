@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/httpparse"
+	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 )
 
@@ -41,6 +42,7 @@ type transaction struct {
 	patience  exchange.Patience
 	skipTo    int64 // how far received may go when nobody reads it
 
+	notes   accesslog.Notes
 	refused []byte // what the parser refused: a view, good until Data returns
 }
 
@@ -67,6 +69,7 @@ func (t *transaction) reset() {
 	t.stream, t.asked, t.kept = nil, false, false
 	t.received, t.skipTo, t.patience = 0, 0, exchange.Patience{}
 	t.refused = nil
+	t.notes.Reset()
 	t.reply = reply{c: t.c}
 	if t.forwarded {
 		t.forwarded, t.via = false, via{}
@@ -284,7 +287,7 @@ func (t *transaction) Park() exchange.Parked {
 	p.close = t.exchange.Environ.ClosesConnection()
 	p.followed = t.mayBeFollowed()
 	if t.c.protocol.log != nil {
-		e := t.entry()
+		e := t.entry(nil)
 		p.entry = e.Clone()
 	}
 	return p

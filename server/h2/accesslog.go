@@ -17,14 +17,29 @@ type journal struct {
 
 func newJournal(log *accesslog.Log) *journal { return &journal{scribe: log.Scribe()} }
 
-// append logs a request, and what was sent of its answer.
-func (j *journal) append(r *http.Request, status int, octets int64) {
+// begin returns the notes for a request that begins.
+func (j *journal) begin() (notes accesslog.Notes) {
+	if j.scribe.Wants().Time {
+		notes.Begun = accesslog.Now()
+	}
+	return notes
+}
+
+// append logs a request, and what was sent of its answer, which has this header.
+func (j *journal) append(r *http.Request, notes accesslog.Notes, header http.Header, status int, octets int64) {
+	if !j.scribe.Picks(status) {
+		return
+	}
 	line := make([]byte, 0, len(r.Method)+len(r.RequestURI)+len(r.Proto)+2)
 	line = append(append(append(line, r.Method...), ' '), r.RequestURI...)
 	line = append(append(line, ' '), r.Proto...)
-	e := accesslog.Entry{
-		RequestLine: line, Status: status, Octets: octets,
-		Referer: []byte(r.Header.Get("Referer")), UserAgent: []byte(r.Header.Get("User-Agent")),
+	e := accesslog.Entry{RequestLine: line, Status: status, Octets: octets, Notes: notes}
+	wants := j.scribe.Wants()
+	for _, name := range wants.In {
+		e.In = append(e.In, []byte(r.Header.Get(name)))
+	}
+	for _, name := range wants.Out {
+		e.Out = append(e.Out, header.Get(name))
 	}
 	if a, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		e.Remote = a.Addr().Unmap()

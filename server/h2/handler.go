@@ -6,6 +6,7 @@ import (
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/app/nethttp"
+	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 )
 
@@ -26,8 +27,10 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if most := s.config.MaxRequests; h.requests.Add(1) == int64(most) || s.draining.Load() {
 		w.close = true
 	}
+	var notes accesslog.Notes
 	if s.log != nil {
-		defer func() { s.log.append(r, w.status, w.octets) }()
+		notes = s.log.begin()
+		defer func() { s.log.append(r, notes, w.Header(), w.status, w.octets) }()
 	}
 	if s.tally != nil {
 		begun := s.tally.Begin()
@@ -46,7 +49,7 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		w.refuse(0, "")
 		return
 	}
-	call := &call{handler: h, response: w}
+	call := &call{handler: h, response: w, notes: &notes}
 	defer call.vacate()
 	a := nethttp.ApplicationHandler{
 		Application: call.application,
@@ -62,6 +65,7 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 type call struct {
 	*handler
 	response *response
+	notes    *accesslog.Notes
 	occupied bool
 }
 
@@ -74,6 +78,9 @@ func (c *call) application(environ *app.Environ, start app.StartResponse) app.Bo
 		return app.String("Service Unavailable\n")
 	}
 	c.occupied = true
+	if log := c.server.log; log != nil {
+		log.scribe.Wants().NoteEnviron(c.notes, environ)
+	}
 	application := config.Application
 	if environ.Get("REQUEST_URI") == "*" {
 		application = exchange.ServerWide

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+
+	"github.com/weirhttp/weir/server"
+	"github.com/weirhttp/weir/server/accesslog"
+	"github.com/weirhttp/weir/server/logfile"
+)
+
+// logFlags say what is logged, where, and how.
+type logFlags struct {
+	AccessLog       string `placeholder:"FILE" aliases:"access-logfile" help:"Append a line for each request to FILE; - is standard output. Off by default."`
+	AccessLogFormat string `placeholder:"FORM" aliases:"access-logformat" default:"${accessLogFormat}" help:"Form of these lines: common, combined, json, or a text with gunicorn's atoms, such as '%(h)s \"%(r)s\" %(s)s' (default: ${default})."`
+	AccessLogSample int    `placeholder:"N" default:"1" help:"Log one request of N, and all that fail."`
+	ErrorLogfile    string `placeholder:"FILE" aliases:"log-file" default:"-" help:"Append what weir has to say to FILE; - is standard error."`
+	LogFormat       string `enum:"auto,text,json" default:"auto" help:"Form of that: text, json, or auto: text on a terminal, and json otherwise."`
+	LogLevel        string `enum:"debug,info,warn,warning,error,critical" default:"info" help:"What of it is logged: debug, info, warn, error or critical, and what is worse."`
+
+	accessFile, errorFile *logfile.File // nil: there is none
+}
+
+// levels are those of --log-level.
+var levels = map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "warning": slog.LevelWarn, "error": slog.LevelError,
+	"critical": slog.LevelError + 4,
+}
+
+// newLogger returns a logger that writes to w. format is one of --log-format.
+func newLogger(w io.Writer, terminal bool, format string, level slog.Level) *slog.Logger {
+	options := slog.HandlerOptions{Level: level}
+	switch {
+	case format == "json" || format == "auto" && !terminal:
+		return slog.New(slog.NewJSONHandler(w, &options))
+	case terminal:
+		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05", NoColor: os.Getenv("NO_COLOR") != ""}))
+	}
+	return slog.New(slog.NewTextHandler(w, &options))
+}
+
+// logToStandardError is how weir logs until it knows its options.
+func logToStandardError() {
+	slog.SetDefault(newLogger(os.Stderr, isTerminal(os.Stderr), "auto", slog.LevelInfo))
+}
+
+func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
+
+// logsOf are the logs of a command; nil when it has none.
+func logsOf(command *kong.Context) *serveFlags {
+	if node := command.Selected(); node != nil && node.Target.CanAddr() {
+		if c, ok := node.Target.Addr().Interface().(interface{ flags() *serveFlags }); ok {
+			return c.flags()
+		}
+	}
+	return nil
+}
+
+func (f *serveFlags) flags() *serveFlags { return f }
+
+// openLogs opens the log files, and has weir log as the flags say.
+func (f *serveFlags) openLogs() error {
+	if err := accesslog.Format(f.AccessLogFormat).Check(); err != nil {
+		return &usageError{"--access-log-format: " + err.Error()}
+	}
+	if f.AccessLogSample < 1 {
+		return &usageError{"--access-log-sample must be 1 or more"}
+	}
+	if err := f.setUmask(); err != nil {
+		return err
+	}
+	var err error
+	switch f.AccessLog {
+	case "":
+	case "-":
+		f.accessFile, err = logfile.Stream(os.Stdout)
+	default:
+		f.accessFile, err = logfile.Open(f.AccessLog)
+	}
+	if err != nil {
+		return fmt.Errorf("--access-log: %w", err)
+	}
+	var to io.Writer = os.Stderr
+	terminal := isTerminal(os.Stderr)
+	if f.ErrorLogfile != "-" && f.ErrorLogfile != "" {
+		if f.errorFile, err = logfile.Open(f.ErrorLogfile); err != nil {
+			return fmt.Errorf("--error-logfile: %w", err)
+		}
+		to, terminal = f.errorFile, false
+	}
+	slog.SetDefault(newLogger(to, terminal, f.LogFormat, levels[f.LogLevel]))
+	f.reopenLogs()
+	return nil
+}
+
+// reopenLogs has the files opened again at each SIGUSR1, from now on to the end of the process, whose end that signal would be otherwise.
+func (f *logFlags) reopenLogs() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1)
+	go func() {
+		for range signals {
+			for path, file := range map[string]*logfile.File{f.AccessLog: f.accessFile, f.ErrorLogfile: f.errorFile} {
+				if file == nil {
+					continue
+				}
+				if err := file.Reopen(); err != nil {
+					slog.Error("SIGUSR1: a log file cannot be opened again, the old one is used on", "file", path, "error", err)
+				}
+			}
+			slog.Info("SIGUSR1: log files are opened again")
+		}
+	}()
+}
+
+// closeLogs closes the files. err is how the command has ended: where standard error is not the log, the log tells it too.
+func (f *serveFlags) closeLogs(err error) {
+	if f.accessFile != nil {
+		_ = f.accessFile.Close()
+	}
+	if f.errorFile != nil {
+		if err != nil {
+			slog.Error("weir ends", "error", err)
+		}
+		logToStandardError()
+		_ = f.errorFile.Close()
+	}
+}
+
+// apply puts the flags into a server.Config.
+func (f *logFlags) apply(c *server.Config) {
+	if f.accessFile != nil {
+		c.AccessLog = f.accessFile
+	}
+	c.AccessLogFormat, c.AccessLogSample = accesslog.Format(f.AccessLogFormat), f.AccessLogSample
+}

@@ -1,0 +1,51 @@
+package accesslog
+
+import (
+	"strconv"
+	"time"
+)
+
+// The fields that JSON has under referer, user_agent and request_id.
+var (
+	jsonIn  = []string{"Referer", "User-Agent"}
+	jsonOut = []string{"X-Request-ID"}
+)
+
+// appendJSON appends an object with its line end. The keys have this order, and those of what is not known are left out.
+func appendJSON(b []byte, s *stamp, e *Entry, now int64, weight int) []byte {
+	b = append(b, s.opening...)
+	if e.Remote.IsValid() {
+		b = append(b, `,"remote":"`...)
+		b = append(s.appendRemote(b, e.Remote), '"')
+	}
+	if l := splitLine(e.RequestLine); len(l.method) > 0 {
+		b = appendString(append(b, `,"method":`...), l.method)
+		b = appendString(append(b, `,"path":`...), l.path)
+		if len(l.query) > 0 {
+			b = appendString(append(b, `,"query":`...), l.query)
+		}
+		b = appendString(append(b, `,"protocol":`...), l.protocol)
+	} else if len(e.RequestLine) > 0 {
+		b = appendString(append(b, `,"request":`...), e.RequestLine)
+	}
+	if e.Status != 0 {
+		b = strconv.AppendInt(append(b, `,"status":`...), int64(e.Status), 10)
+	}
+	b = strconv.AppendInt(append(b, `,"bytes":`...), e.Octets, 10)
+	if e.Begun != 0 {
+		b = strconv.AppendInt(append(b, `,"duration_us":`...), max(now-e.Begun, 0)/int64(time.Microsecond), 10)
+	}
+	if referer := e.header(0); len(referer) > 0 {
+		b = appendString(append(b, `,"referer":`...), referer)
+	}
+	if agent := e.header(1); len(agent) > 0 {
+		b = appendString(append(b, `,"user_agent":`...), agent)
+	}
+	if len(e.Out) > 0 && e.Out[0] != "" {
+		b = appendString(append(b, `,"request_id":`...), []byte(e.Out[0]))
+	}
+	if weight > 1 {
+		b = strconv.AppendInt(append(b, `,"sample":`...), int64(weight), 10)
+	}
+	return append(b, "}\n"...)
+}
