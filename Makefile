@@ -15,6 +15,7 @@
 # make bench-longpoll   what clients cost that wait (PEERS=1: other servers too; FULL=1: 1,000,000 sockets)
 # make bench-handover   what calls that block cost, and what others notice of them
 # make bench-python   Python's applications: weir run beside gunicorn, uwsgi and others
+# make bench-accesslog   what an access log in JSON costs, and whether it loses lines
 # make bench-compare REF=COMMIT   CPU a request of the working tree and of COMMIT
 GO ?= go
 FUZZTIME ?= 12s
@@ -26,9 +27,10 @@ COMPAREFLAGS ?=
 LONGPOLLFLAGS ?=
 HANDOVERFLAGS ?=
 PYTHONFLAGS ?=
+ACCESSLOGFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test test-go race fuzz kill lint browser h2spec cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python abuse clean
+.PHONY: run build test test-go race fuzz kill lint browser h2spec cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python bench-accesslog abuse clean
 
 run: build
 	bin/weir demo
@@ -93,6 +95,10 @@ cross:
 # COMPAREFLAGS='-rounds 20' makes the interval narrower.
 bench-compare:
 	@GO="$(GO)" bench/compare.sh "$(REF)" $(COMPAREFLAGS)
+
+# ACCESSLOGFLAGS are those of bench-compare.
+bench-accesslog: build
+	GO="$(GO)" bench/accesslog.sh $(ACCESSLOGFLAGS)
 
 # The crowd in memory is a Go benchmark: the loops, the protocol and the hub without sockets.
 bench-longpoll: build

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// mostRatio is how much more CPU a request A may take than B.
+	// mostRatio is how much more CPU a request A may take than B, if nothing else is said.
 	mostRatio = 1.03
 	// leastPairs is the fewest rounds that an interval of two builds is computed from.
 	leastPairs = 10
@@ -27,7 +27,7 @@ const compareUsage = `weir-bench compare measures two builds of weir side by sid
 	weir-bench compare [flags] PATH_A PATH_B
 
 It prints the ratio of their CPU a request, A to B, with its 95 % interval.
-Exit status: 0, 1 when the interval of a case lies above 1.03 or a run
+Exit status: 0, 1 when the interval of a case lies above -most or a run
 failed, 2 wrong usage.
 
 	weir-bench compare DIR_A DIR_B
@@ -44,11 +44,11 @@ func compareCommand(ctx context.Context, args []string) error {
 	if len(args) == 2 && isDir(args[0]) && isDir(args[1]) {
 		return compareDirs(os.Stdout, args[0], args[1])
 	}
-	opts, pair, err := parseCompare(args)
+	opts, pair, most, err := parseCompare(args)
 	if err != nil {
 		return usage(err)
 	}
-	return compare(ctx, opts, pair)
+	return compare(ctx, opts, pair, most)
 }
 
 func isDir(name string) bool {
@@ -56,7 +56,7 @@ func isDir(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-func parseCompare(args []string) (opts *options, pair [2]server, err error) {
+func parseCompare(args []string) (opts *options, pair [2]server, most float64, err error) {
 	opts = &options{}
 	fs := newFlags("compare", compareUsage)
 	var load, argsA, argsB string
@@ -65,46 +65,47 @@ func parseCompare(args []string) (opts *options, pair [2]server, err error) {
 	fs.IntVar(&opts.rounds, "rounds", 12, "rounds of each case, of two runs of each build; 10 or more")
 	fs.StringVar(&cases, "cases", cases, "which cases, comma-separated; closed loops")
 	fs.StringVar(&load, "load", "auto", "load generator: wrk, go, or auto (wrk when it is installed)")
+	fs.Float64Var(&most, "most", mostRatio, "how much more CPU a request A may take than B")
 	fs.StringVar(&argsA, "args-a", "", "arguments of A, split at spaces")
 	fs.StringVar(&argsB, "args-b", "", "arguments of B, split at spaces")
 	if err := fs.parse(args, 2); err != nil {
-		return nil, pair, err
+		return nil, pair, 0, err
 	}
 	if opts.dir, err = findModule(); err != nil {
-		return nil, pair, err
+		return nil, pair, 0, err
 	}
 	entries, err := chooseEntries(opts.dir, "", subject, nil)
 	if err != nil {
-		return nil, pair, err
+		return nil, pair, 0, err
 	}
 	for i, name := range []string{"A", "B"} {
 		path, err := filepath.Abs(fs.Arg(i))
 		if err != nil {
-			return nil, pair, err
+			return nil, pair, 0, err
 		}
 		if _, err := os.Stat(path); err != nil {
-			return nil, pair, err
+			return nil, pair, 0, err
 		}
 		pair[i] = serverOf(registry.Prepared{Entry: entries[0], Binary: path, VersionText: entries[0].VersionOf(context.Background(), path)})
 		pair[i].Name, pair[i].Args = name, strings.Fields([]string{argsA, argsB}[i])
 	}
 	if opts.cases, err = chooseCases(cases); err != nil {
-		return nil, pair, err
+		return nil, pair, 0, err
 	}
 	for _, c := range opts.cases {
 		if c.Kind != closedLoop {
-			return nil, pair, fmt.Errorf("compare: -cases %s: it is no closed loop", c.Name)
+			return nil, pair, 0, fmt.Errorf("compare: -cases %s: it is no closed loop", c.Name)
 		}
 	}
 	if opts.rounds < leastPairs {
-		return nil, pair, fmt.Errorf("-rounds %d: want %d or more", opts.rounds, leastPairs)
+		return nil, pair, 0, fmt.Errorf("-rounds %d: want %d or more", opts.rounds, leastPairs)
 	}
-	return opts, pair, opts.check(load)
+	return opts, pair, most, opts.check(load)
 }
 
 // compare measures and prints. The error tells that A is worse, or that it
 // could not be found out.
-func compare(ctx context.Context, opts *options, pair [2]server) error {
+func compare(ctx context.Context, opts *options, pair [2]server, most float64) error {
 	bar := progress.New(os.Stderr, 0)
 	m := &measurer{opts: opts, servers: pair[:], results: &results{}, done: func(r runRecord) { bar.Line(r.line()) }}
 	for _, c := range opts.cases {
@@ -118,7 +119,7 @@ func compare(ctx context.Context, opts *options, pair [2]server) error {
 	fmt.Printf("CPU a request of A (%s) and B (%s): %d rounds of two fresh processes, load by %s.\n",
 		pair[0].Version, pair[1].Version, opts.rounds, opts.generator())
 	fmt.Print("The interval is Student's t of the logarithms of the ratios, paired by round.\n\n")
-	return compareTable(os.Stdout, opts.cases, m.results.Runs)
+	return compareTable(os.Stdout, opts.cases, m.results.Runs, most)
 }
 
 // comparePair is a round of one case. Each has processes of its own, because
@@ -156,7 +157,7 @@ func (m *measurer) comparePair(ctx context.Context, c benchCase, round int) {
 }
 
 // compareTable writes a row for each case.
-func compareTable(w io.Writer, cases []benchCase, runs []runRecord) error {
+func compareTable(w io.Writer, cases []benchCase, runs []runRecord, most float64) error {
 	fmt.Fprintln(w, "| case | A, us | B, us | A/B | 95 % interval | |")
 	fmt.Fprintln(w, "| --- | ---: | ---: | ---: | ---: | --- |")
 	var worse, failed []string
@@ -168,15 +169,15 @@ func compareTable(w io.Writer, cases []benchCase, runs []runRecord) error {
 			fmt.Fprintf(w, "| %s | - | - | - | - | FAILED |\n", c.Name)
 			continue
 		}
-		if of.Low > mostRatio {
+		if of.Low > most {
 			worse = append(worse, c.Name)
 		}
 		fmt.Fprintf(w, "| %s | %.3f | %.3f | %.3f | %.3f to %.3f | %s |\n",
-			c.Name, median(a), median(b), of.Ratio, of.Low, of.High, against(of))
+			c.Name, median(a), median(b), of.Ratio, of.Low, of.High, against(of, most))
 	}
 	switch {
 	case len(worse) > 0:
-		return fmt.Errorf("the interval lies above %.2f: %s", mostRatio, strings.Join(worse, ", "))
+		return fmt.Errorf("the interval lies above %.2f: %s", most, strings.Join(worse, ", "))
 	case len(failed) > 0:
 		return fmt.Errorf("runs FAILED: %s", strings.Join(failed, ", "))
 	}
@@ -185,14 +186,14 @@ func compareTable(w io.Writer, cases []benchCase, runs []runRecord) error {
 
 // against says where the interval lies. One that reaches to both sides decides
 // nothing: more rounds make it narrower.
-func against(v interval.Interval) string {
+func against(v interval.Interval, most float64) string {
 	switch {
-	case v.Low > mostRatio:
-		return fmt.Sprintf("above %.2f", mostRatio)
-	case v.High <= mostRatio:
-		return fmt.Sprintf("not above %.2f", mostRatio)
+	case v.Low > most:
+		return fmt.Sprintf("above %.2f", most)
+	case v.High <= most:
+		return fmt.Sprintf("not above %.2f", most)
 	}
-	return fmt.Sprintf("undecided: %.2f lies inside", mostRatio)
+	return fmt.Sprintf("undecided: %.2f lies inside", most)
 }
 
 // pairs are the figures of A and B in a case, round by round; false when a run

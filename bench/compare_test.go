@@ -9,14 +9,14 @@ import (
 )
 
 func TestCompareOptions(t *testing.T) {
-	opts, pair, err := parseCompare([]string{"-rounds", "11", "-load", "go", "-args-a", "--loops 1", "main.go", "cases.go"})
+	opts, pair, most, err := parseCompare([]string{"-rounds", "11", "-load", "go", "-most", "1.1", "-args-a", "--loops 1", "main.go", "cases.go"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if opts.rounds != 11 || opts.wrk != "" || len(opts.cases) != 2 || opts.cases[0].Name != "plaintext-64" || opts.cases[1].Name != "pipelined" {
 		t.Errorf("got %+v", opts)
 	}
-	if pair[0].Name != "A" || pair[1].Name != "B" || !strings.HasSuffix(pair[1].binary, "/cases.go") {
+	if most != 1.1 || pair[0].Name != "A" || pair[1].Name != "B" || !strings.HasSuffix(pair[1].binary, "/cases.go") {
 		t.Errorf("got %+v", pair)
 	}
 	if got, want := pair[0].shown(false), "weir demo --bind 127.0.0.1:{port} --loops 1"; got != want {
@@ -38,7 +38,7 @@ func TestWrongCompare(t *testing.T) {
 		"-load ab main.go main.go":      "ab",
 		"-nonsense main.go main.go":     "nonsense",
 	} {
-		_, _, err := parseCompare(strings.Fields(line))
+		_, _, _, err := parseCompare(strings.Fields(line))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: got %v, want one line with %q", line, err, want)
 		}
@@ -92,7 +92,7 @@ func TestCompareVerdicts(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		runs := slices.Concat(compareRuns("pipelined", c.ratio), compareRuns("close", 0.5))
-		err := compareTable(&out, []benchCase{{Name: "pipelined"}}, runs)
+		err := compareTable(&out, []benchCase{{Name: "pipelined"}}, runs, mostRatio)
 		if (err != nil) != c.bad || !strings.Contains(out.String(), "| "+c.verdict) {
 			t.Errorf("%v: %v\n%s", c.ratio, err, out.String())
 		}
@@ -106,7 +106,7 @@ func TestCompareFailed(t *testing.T) {
 		append(compareRuns("pipelined", 1), runRecord{Case: "pipelined", Server: "B", Round: 11, FailedWith: "it broke"}),
 	} {
 		var out bytes.Buffer
-		err := compareTable(&out, []benchCase{{Name: "pipelined"}}, runs)
+		err := compareTable(&out, []benchCase{{Name: "pipelined"}}, runs, mostRatio)
 		if err == nil || !strings.Contains(err.Error(), "pipelined") || !strings.Contains(out.String(), "FAILED") {
 			t.Errorf("%v\n%s", err, out.String())
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -170,7 +169,7 @@ func (f *form) appendAtoms(b []byte, s *stamp, e *Entry, now int64) []byte {
 		case status:
 			b = appendPositive(b, int64(e.Status))
 		case octets:
-			b = strconv.AppendInt(b, e.Octets, 10)
+			b = appendNumber(b, e.Octets)
 		case octetsOrDash:
 			b = appendPositive(b, e.Octets)
 		case seconds, milliseconds, microseconds, decimalSeconds:
@@ -193,13 +192,13 @@ func appendDuration(b []byte, k kind, begun, now int64) []byte {
 	d := time.Duration(max(now-begun, 0))
 	switch k {
 	case seconds:
-		return strconv.AppendInt(b, int64(d/time.Second), 10)
+		return appendNumber(b, int64(d/time.Second))
 	case milliseconds:
-		return strconv.AppendInt(b, d.Milliseconds(), 10)
+		return appendNumber(b, d.Milliseconds())
 	case microseconds:
-		return strconv.AppendInt(b, d.Microseconds(), 10)
+		return appendNumber(b, d.Microseconds())
 	}
-	b = append(strconv.AppendInt(b, int64(d/time.Second), 10), '.')
+	b = append(appendNumber(b, int64(d/time.Second)), '.')
 	rest := int64(d%time.Second) / 1000
 	for unit := int64(100_000); unit > 0; unit /= 10 {
 		b = append(b, byte('0'+rest/unit%10))
@@ -212,7 +211,7 @@ func appendPositive(b []byte, n int64) []byte {
 	if n == 0 {
 		return append(b, '-')
 	}
-	return strconv.AppendInt(b, n, 10)
+	return appendNumber(b, n)
 }
 
 func appendWord(b []byte, values []string, i int) []byte {

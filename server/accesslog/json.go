@@ -1,9 +1,6 @@
 package accesslog
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
 // The fields that JSON has under referer, user_agent and request_id.
 var (
@@ -29,11 +26,11 @@ func appendJSON(b []byte, s *stamp, e *Entry, now int64, weight int) []byte {
 		b = appendString(append(b, `,"request":`...), e.RequestLine)
 	}
 	if e.Status != 0 {
-		b = strconv.AppendInt(append(b, `,"status":`...), int64(e.Status), 10)
+		b = appendNumber(append(b, `,"status":`...), int64(e.Status))
 	}
-	b = strconv.AppendInt(append(b, `,"bytes":`...), e.Octets, 10)
+	b = appendNumber(append(b, `,"bytes":`...), e.Octets)
 	if e.Begun != 0 {
-		b = strconv.AppendInt(append(b, `,"duration_us":`...), max(now-e.Begun, 0)/int64(time.Microsecond), 10)
+		b = appendNumber(append(b, `,"duration_us":`...), max(now-e.Begun, 0)/int64(time.Microsecond))
 	}
 	if referer := e.header(0); len(referer) > 0 {
 		b = appendString(append(b, `,"referer":`...), referer)
@@ -45,7 +42,7 @@ func appendJSON(b []byte, s *stamp, e *Entry, now int64, weight int) []byte {
 		b = appendString(append(b, `,"request_id":`...), []byte(e.Out[0]))
 	}
 	if weight > 1 {
-		b = strconv.AppendInt(append(b, `,"sample":`...), int64(weight), 10)
+		b = appendNumber(append(b, `,"sample":`...), int64(weight))
 	}
 	return append(b, "}\n"...)
 }

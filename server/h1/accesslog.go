@@ -2,6 +2,7 @@ package h1
 
 import (
 	"bytes"
+	"net/netip"
 	"strings"
 
 	"github.com/weirhttp/weir/app"
@@ -46,9 +47,9 @@ func (c *conn) logAnswer() {
 		c.logEntry(c.parked.entry, int(r.status), r.sent)
 		return
 	}
-	e := c.t.entry(c.protocol.values)
-	c.protocol.values = e.In
-	c.logEntry(&e, int(r.status), r.sent)
+	e := &c.protocol.entry
+	c.t.describe(e)
+	c.logEntry(e, int(r.status), r.sent)
 }
 
 // logRefusal logs a request that is refused with a text of size octets.
@@ -60,15 +61,15 @@ func (c *conn) logRefusal(code, size int) {
 	if t != nil && t.method == "HEAD" {
 		size = 0
 	}
-	var e accesslog.Entry
+	e := &accesslog.Entry{}
 	switch {
 	case t == nil:
 	case t.head != nil:
-		e = t.entry(nil)
+		t.describe(e)
 	default:
 		e.RequestLine = refusedLine(t.refused)
 	}
-	c.logEntry(&e, code, int64(size))
+	c.logEntry(e, code, int64(size))
 }
 
 // logEntry logs e, which is what the request was, with what was answered.
@@ -80,8 +81,8 @@ func (c *conn) logEntry(e *accesslog.Entry, status int, octets int64) {
 	c.protocol.at = c.protocol.log.Append(c.protocol.loop.Now(), e)
 }
 
-// entry is what the log says of the request: views of its head, in values those that the log wants.
-func (t *transaction) entry(values [][]byte) (e accesslog.Entry) {
+// describe makes e what the log says of the request: views of its head.
+func (t *transaction) describe(e *accesslog.Entry) {
 	var head []byte
 	if t.taken { // the application may be moving t.head
 		head = t.called
@@ -91,14 +92,15 @@ func (t *transaction) entry(values [][]byte) (e accesslog.Entry) {
 	r := &t.request
 	if t.forwarded {
 		e.Remote = t.via.client.Addr()
+	} else {
+		e.Remote = netip.Addr{}
 	}
 	e.RequestLine = head[r.Method.Start : int(r.Target.End)+len(" HTTP/1.1")]
 	e.Notes = t.notes
-	e.In = values[:0]
+	e.In = e.In[:0]
 	for _, name := range t.c.protocol.log.Wants().In {
 		e.In = append(e.In, t.value(head, name))
 	}
-	return e
 }
 
 // value is that of the first field of this name, a view of head; nil when there is none.

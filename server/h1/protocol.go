@@ -41,7 +41,7 @@ type Protocol struct {
 	date    []byte            // the part of fixed that is the Date field line
 	log     *accesslog.Scribe // nil: no access log
 	tally   *tally.Requests   // nil: requests are not counted
-	values  [][]byte          // storage of Entry.In
+	entry   accesslog.Entry   // storage of the one that is being logged
 	at      int64             // the time as of the last line that was logged in this event, as accesslog.Now tells; 0: none was
 	named   atomic.Pointer[name]
 }

@@ -287,7 +287,8 @@ func (t *transaction) Park() exchange.Parked {
 	p.close = t.exchange.Environ.ClosesConnection()
 	p.followed = t.mayBeFollowed()
 	if t.c.protocol.log != nil {
-		e := t.entry(nil)
+		var e accesslog.Entry
+		t.describe(&e)
 		p.entry = e.Clone()
 	}
 	return p
