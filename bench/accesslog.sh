@@ -14,7 +14,7 @@ trap 'exit 129' HUP
 cd "$root/bench"
 "${GO:-go}" build -o bin/weir-bench .
 status=0
-bin/weir-bench compare -most 1.10 -args-a "--access-log $dir/access.log --access-log-format json --error-logfile $dir/error.log" "$@" \
+bin/weir-bench compare -most 1.10 -cases plaintext-64 -args-a "--access-log $dir/access.log --access-log-format json --error-logfile $dir/error.log" "$@" \
 	"$root/bin/weir" "$root/bin/weir" || status=$?
 echo
 echo "The log: $(wc -l <"$dir/access.log") lines, $(wc -c <"$dir/access.log") octets."

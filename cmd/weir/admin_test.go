@@ -42,7 +42,7 @@ func TestAdmin(t *testing.T) {
 	if status := p.wait(); status != 0 {
 		t.Errorf("exit %d: %s", status, p.stderr.String())
 	}
-	if strings.Contains(p.stderr.String(), "level=WARN") {
+	if strings.Contains(p.stderr.String(), `"level":"WARN"`) {
 		t.Errorf("it warned: %s", p.stderr.String())
 	}
 }
@@ -50,11 +50,11 @@ func TestAdmin(t *testing.T) {
 // TestAdminRun: an application that is still being imported is alive and not ready.
 func TestAdminRun(t *testing.T) {
 	p := start(t, nil, "app:app", "-b", "127.0.0.1:0", "-w1", "--chdir", applications(t), "--admin", "127.0.0.1:0")
-	_, at, ok := strings.Cut(p.stderr.String(), `msg="operators may ask" address=`)
+	_, at, ok := strings.Cut(p.stderr.String(), `"msg":"operators may ask","address":"`)
 	if !ok {
 		t.Fatalf("no address in %q", p.stderr.String())
 	}
-	at, _, _ = strings.Cut(at, "\n")
+	at, _, _ = strings.Cut(at, `"`)
 	if r := askAt(t, at, "GET", "/readyz"); r.StatusCode != 200 && r.body != "starting\n" {
 		t.Errorf("%d %q", r.StatusCode, r.body)
 	}

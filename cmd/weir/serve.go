@@ -26,7 +26,7 @@ type serveFlags struct {
 	Backlog         int           `placeholder:"N" help:"Length of the queue of connections that are not accepted yet (default: the system's maximum)."`
 	AcceptAtOnce    bool          `help:"Accept connections before their clients have sent something."`
 	SocketMode      string        `placeholder:"OCTAL" help:"Permission bits of Unix sockets, such as 660."`
-	Umask           string        `placeholder:"OCTAL" help:"Permission bits that files and Unix sockets of the server do not get, such as 027 (default: as inherited)."`
+	Umask           string        `short:"m" placeholder:"OCTAL" help:"Permission bits that files and Unix sockets of the server do not get, such as 027 (default: as inherited)."`
 	ServerHeader    string        `default:"weir" placeholder:"TEXT" help:"Value of the Server header; empty drops it (default: ${default})."`
 	GracefulTimeout time.Duration `default:"30s" help:"How long running requests are waited for at SIGTERM."`
 	DrainIdle       time.Duration `default:"2s" help:"How long connections without a request are kept for one more then, which is told to be the last."`
