@@ -14,9 +14,10 @@ func Render(format Format, at time.Time, took int64, weight int, e *Entry) (stri
 	if err != nil {
 		return "", err
 	}
-	var s stamp
+	s := new(stamp)
 	s.set(at)
-	return string(form.append(nil, &s, e, e.Begun+took, weight)), nil
+	form.append(nil, s, e, e.Begun+took, weight) // what is kept of it must not change the next one
+	return string(form.append(nil, s, e, e.Begun+took, weight)), nil
 }
 
 // WantsOf is what a format wants.

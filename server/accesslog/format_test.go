@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"regexp"
@@ -172,6 +173,41 @@ func TestWants(t *testing.T) {
 		if !slices.Equal(got.In, want.In) || !slices.Equal(got.Out, want.Out) || !slices.Equal(got.Environ, want.Environ) || got.Time != want.Time {
 			t.Errorf("%s: %+v, want %+v", format, got, want)
 		}
+	}
+}
+
+// TestLinesInTurn: what is kept from one line to the next makes no difference.
+func TestLinesInTurn(t *testing.T) {
+	var out buffer
+	log := accesslog.New(&out, accesslog.Options{Format: accesslog.JSON, Logger: slog.New(slog.DiscardHandler)})
+	s := log.Scribe()
+	long := "/" + strings.Repeat("x", 300)
+	var want []string
+	for i, path := range []string{"/a", "/a", "/b", "/", "/b", long, long, "/a", long + "y", "/b"} {
+		for _, remote := range []string{"192.0.2.1", "2001:db8::1", ""} {
+			e := accesslog.Entry{RequestLine: []byte("GET " + path + " HTTP/1.1"), Octets: int64(i)}
+			if remote != "" {
+				e.Remote = netip.MustParseAddr(remote)
+			}
+			s.Append(0, &e)
+			clear(e.RequestLine) // it was a view
+			want = append(want, remote+" "+path+" "+strconv.Itoa(i))
+		}
+	}
+	log.Close()
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		var o struct {
+			Remote, Path string
+			Bytes        int
+		}
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, o.Remote+" "+o.Path+" "+strconv.Itoa(o.Bytes))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
 	}
 }
 

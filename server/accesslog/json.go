@@ -15,16 +15,7 @@ func appendJSON(b []byte, s *stamp, e *Entry, now int64, weight int) []byte {
 		b = append(b, `,"remote":"`...)
 		b = append(s.appendRemote(b, e.Remote), '"')
 	}
-	if l := splitLine(e.RequestLine); len(l.method) > 0 {
-		b = appendString(append(b, `,"method":`...), l.method)
-		b = appendString(append(b, `,"path":`...), l.path)
-		if len(l.query) > 0 {
-			b = appendString(append(b, `,"query":`...), l.query)
-		}
-		b = appendString(append(b, `,"protocol":`...), l.protocol)
-	} else if len(e.RequestLine) > 0 {
-		b = appendString(append(b, `,"request":`...), e.RequestLine)
-	}
+	b = s.appendLine(b, e.RequestLine)
 	if e.Status != 0 {
 		b = appendNumber(append(b, `,"status":`...), int64(e.Status))
 	}
@@ -45,4 +36,21 @@ func appendJSON(b []byte, s *stamp, e *Entry, now int64, weight int) []byte {
 		b = appendNumber(append(b, `,"sample":`...), int64(weight))
 	}
 	return append(b, "}\n"...)
+}
+
+// appendMembers appends a request line as members of an object.
+func appendMembers(b, text []byte) []byte {
+	l := splitLine(text)
+	if len(l.method) == 0 {
+		if len(text) == 0 {
+			return b
+		}
+		return appendString(append(b, `,"request":`...), text)
+	}
+	b = appendString(append(b, `,"method":`...), l.method)
+	b = appendString(append(b, `,"path":`...), l.path)
+	if len(l.query) > 0 {
+		b = appendString(append(b, `,"query":`...), l.query)
+	}
+	return appendString(append(b, `,"protocol":`...), l.protocol)
 }
