@@ -68,7 +68,7 @@ func (a *acceptor) ready() {
 // accept takes connections that are waiting. It tells whether there may be more.
 func (a *acceptor) accept() (more bool) {
 	for range acceptBudget {
-		if most := a.loop.reactor.maxConnections; most > 0 && a.loop.reactor.Connections() >= most {
+		if most := int(a.loop.reactor.maxConnections.Load()); most > 0 && a.loop.reactor.Connections() >= most {
 			a.rest(errTooMany)
 			return false
 		}

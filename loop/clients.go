@@ -6,9 +6,15 @@ import "sync"
 
 // clients counts the open connections of each client address, for Options.MaxPerAddress.
 type clients struct {
-	max  int
 	mu   sync.Mutex
+	max  int             // guarded by mu
 	open map[address]int // by IP address, port 0; guarded by mu
+}
+
+func (k *clients) setMax(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.max = n
 }
 
 // enter counts a connection in, unless its client has as many as it may.

@@ -137,12 +137,12 @@ func (c *Conn) setDeadline(d time.Duration) {
 // expectProgress gives the client until the write timeout to take some of the output. It is called when output
 // begins to wait, and when some of it has left.
 func (c *Conn) expectProgress() {
-	d := c.loop.reactor.writeTimeout
+	d := c.loop.reactor.writeTimeout.Load()
 	if c.out == nil || d == 0 {
 		c.stall = 0
 		return
 	}
-	c.stall = c.loop.now + int64(d)
+	c.stall = c.loop.now + d
 	c.arm(c.stall)
 }
 

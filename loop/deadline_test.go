@@ -24,7 +24,7 @@ const stallTimeout = 60 * time.Second
 func still(t *testing.T) *Loop {
 	t.Helper()
 	l := newReactor(t, 1).Loops()[0]
-	l.reactor.writeTimeout = stallTimeout
+	l.reactor.writeTimeout.Store(int64(stallTimeout))
 	l.now = 0
 	l.wheel.init(0)
 	return l

@@ -41,10 +41,10 @@ type Reactor struct {
 	clock          *clock
 	next           atomic.Uint32 // round robin over loops
 	draining       atomic.Bool
-	drainIdle      time.Duration
+	drainIdle      atomic.Int64 // nanoseconds
 	farewell       atomic.Int64 // nanoseconds
-	writeTimeout   time.Duration
-	maxConnections int
+	writeTimeout   atomic.Int64 // nanoseconds
+	maxConnections atomic.Int64
 	maxAway        int64
 	slowCalls      func()
 	away           atomic.Int64
@@ -66,19 +66,17 @@ func New(o Options) (*Reactor, error) {
 		return nil, fmt.Errorf("loop: %d loops: at least 1 is needed", o.Loops)
 	}
 	r := &Reactor{
-		log:            o.Logger,
-		writeTimeout:   o.WriteTimeout,
-		maxConnections: o.MaxConnections,
-		maxAway:        int64(o.MaxAway),
-		slowCalls:      o.SlowCalls,
-		drainIdle:      o.DrainIdle,
-		left:           make(chan struct{}, 1),
-		stopped:        make(chan struct{}),
-		alone:          runtime.GOMAXPROCS(0) == 1,
+		log:       o.Logger,
+		maxAway:   int64(o.MaxAway),
+		slowCalls: o.SlowCalls,
+		left:      make(chan struct{}, 1),
+		stopped:   make(chan struct{}),
+		alone:     runtime.GOMAXPROCS(0) == 1,
 	}
 	if o.MaxPerAddress > 0 {
-		r.clients = &clients{max: o.MaxPerAddress, open: make(map[address]int)}
+		r.clients = &clients{open: make(map[address]int)}
 	}
+	r.Reload(o)
 	if r.log == nil {
 		r.log = slog.Default()
 	}
@@ -102,6 +100,17 @@ func New(o Options) (*Reactor, error) {
 		}
 	}
 	return r, nil
+}
+
+// Reload has other limits count from now on: WriteTimeout, MaxConnections and DrainIdle, and MaxPerAddress if there was a limit before and is one
+// still. The other options stay what they are.
+func (r *Reactor) Reload(o Options) {
+	r.writeTimeout.Store(int64(o.WriteTimeout))
+	r.maxConnections.Store(int64(o.MaxConnections))
+	r.drainIdle.Store(int64(o.DrainIdle))
+	if r.clients != nil && o.MaxPerAddress > 0 {
+		r.clients.setMax(o.MaxPerAddress)
+	}
 }
 
 // Loops returns the loops.
@@ -153,7 +162,7 @@ func (r *Reactor) Connections() int {
 // closed or ctx ends; then it stops the loops. The error is ctx's when connections had to be cut off.
 func (r *Reactor) Shutdown(ctx context.Context) error {
 	defer r.Stop()
-	farewell := r.drainIdle
+	farewell := time.Duration(r.drainIdle.Load())
 	if end, ok := ctx.Deadline(); ok {
 		farewell = max(0, min(farewell, time.Until(end)/2))
 	}

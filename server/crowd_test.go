@@ -48,7 +48,7 @@ func newCrowd(t testing.TB) *crowd {
 	if c.reactor, err = loop.New(loop.Options{Loops: 2, MaxAway: 100}); err != nil {
 		t.Fatal(err)
 	}
-	config := s.protocol()
+	config := s.config.protocol()
 	for _, l := range c.reactor.Loops() {
 		c.protocols = append(c.protocols, h1.New(config, l))
 	}

@@ -65,14 +65,15 @@ func (ln listening) isExposed() bool {
 }
 
 // handlers returns what makes the connections of a listener, given what makes those of HTTP.
-func (ln listening) handlers(reactor *loop.Reactor, http func(*loop.Loop) loop.Handler, config *settings.Protocol) func(*loop.Loop) loop.Handler {
+func (s *Server) handlers(ln listening, http func(*loop.Loop) loop.Handler, config *settings.Protocol) func(*loop.Loop) loop.Handler {
 	format, ok := formats[ln.protocol]
 	if !ok {
 		return http
 	}
-	gateways := make([]*gateway.Protocol, len(reactor.Loops()))
-	for i, l := range reactor.Loops() {
-		gateways[i] = gateway.New(config, format, l)
+	gateways := make([]*gateway.Protocol, len(s.protocols))
+	for i, p := range s.protocols {
+		gateways[i] = gateway.New(config, format, p.Loop())
 	}
+	s.gateways = append(s.gateways, gateways...)
 	return func(l *loop.Loop) loop.Handler { return gateways[l.Index].NewConn() }
 }

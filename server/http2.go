@@ -13,10 +13,9 @@ import (
 const alpnHTTP2 = "h2"
 
 // offerHTTP2 has clients of TLS offered HTTP/2, unless somebody else serves it.
-func (s *Server) offerHTTP2() {
-	t := s.config.TLS
-	if t == nil || s.config.NoHTTP2 || t.Protocols[alpnHTTP2] != nil {
-		return
+func (s *Server) offerHTTP2(t *TLS) (offers bool) {
+	if s.config.NoHTTP2 || t.Protocols[alpnHTTP2] != nil {
+		return false
 	}
 	offered := maps.Clone(t.Protocols)
 	if offered == nil {
@@ -24,7 +23,7 @@ func (s *Server) offerHTTP2() {
 	}
 	offered[alpnHTTP2] = s.serveEncryptedHTTP2
 	t.Protocols = offered
-	s.offersHTTP2 = true
+	return true
 }
 
 // serveEncryptedHTTP2 serves a connection with whose client HTTP/2 was agreed upon.
@@ -34,7 +33,11 @@ func (s *Server) serveEncryptedHTTP2(c *tls.Conn, d *loop.Detached) {
 
 // newHTTP2 is what serves connections of HTTP/2, with the settings of those of HTTP/1.1.
 func (s *Server) newHTTP2(c *h1.Config) *h2.Server {
-	return h2.New(&h2.Config{Protocol: c.Protocol, Forwarded: c.Forwarded, Server: c.Server})
+	return h2.New(h2Config(c))
+}
+
+func h2Config(c *h1.Config) *h2.Config {
+	return &h2.Config{Protocol: c.Protocol, Forwarded: c.Forwarded, Server: c.Server}
 }
 
 // serveHTTP2 serves a connection that has left its loop.

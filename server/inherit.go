@@ -48,8 +48,9 @@ func (s *Server) dropInherited() {
 // shuts down.
 func (s *Server) Descriptors() []Inherited {
 	var list []Inherited
+	c := s.Config()
 	for i, ln := range s.listeners {
-		_, address := cutProtocol(s.config.Bind[i], s.config.Protocol)
+		_, address := cutProtocol(c.Bind[i], c.Protocol)
 		list = append(list, Inherited{address, ln.Descriptors(), ln.Owns()})
 	}
 	return list

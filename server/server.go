@@ -13,12 +13,14 @@ import (
 	"os/signal"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
+	"github.com/weirhttp/weir/server/gateway"
 	"github.com/weirhttp/weir/server/h1"
 	"github.com/weirhttp/weir/server/h2"
 	"github.com/weirhttp/weir/server/secure"
@@ -34,8 +36,11 @@ type Server struct {
 	err       error // of the configuration; Serve returns it
 	listeners []listening
 
-	offersHTTP2 bool          // to clients of TLS
-	files       *secure.Files // of Config.TLS; nil: there is none
+	offersHTTP2 bool                            // to clients of TLS
+	encrypted   atomic.Pointer[secure.Acceptor] // of Config.TLS; empty: there is none
+
+	protocols []*h1.Protocol      // of each loop; written before the loops run
+	gateways  []*gateway.Protocol // of each listener and loop; written before the loops run
 
 	mu       sync.Mutex
 	reactor  *loop.Reactor
@@ -72,8 +77,11 @@ func prepare(config Config) *Server {
 	s := &Server{started: make(chan struct{}), stopped: make(chan struct{})}
 	s.config, s.err = config.withDefaults()
 	if s.err == nil && s.config.TLS != nil {
-		s.offerHTTP2()
-		s.files, s.err = s.config.TLS.open(s.config.Logger)
+		s.offersHTTP2 = s.offerHTTP2(s.config.TLS)
+		var files *secure.Files
+		if files, s.err = s.config.TLS.open(s.config.Logger); s.err == nil {
+			s.encrypted.Store(s.acceptor(s.config.TLS, files))
+		}
 	}
 	return s
 }
@@ -121,13 +129,17 @@ func (s *Server) Addresses() []string {
 }
 
 // Config is the configuration that the server has, with the defaults. What it points to must not be changed.
-func (s *Server) Config() Config { return s.config }
+func (s *Server) Config() Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config
+}
 
 // MaxConnections is how many connections may be open at a time; 0: no limit.
-func (s *Server) MaxConnections() int { return s.config.MaxConnections }
+func (s *Server) MaxConnections() int { return s.Config().MaxConnections }
 
 // Loops is the number of event loops.
-func (s *Server) Loops() int { return s.config.Loops }
+func (s *Server) Loops() int { return s.Config().Loops }
 
 // ErrServerClosed is what Serve returns when the server was shut down before.
 var ErrServerClosed = errors.New("server: closed")
@@ -144,9 +156,9 @@ func (s *Server) Serve(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		limit := context.Background()
-		if s.config.GracefulTimeout > 0 {
+		if graceful := s.Config().GracefulTimeout; graceful > 0 {
 			var cancel context.CancelFunc
-			limit, cancel = context.WithTimeout(limit, s.config.GracefulTimeout)
+			limit, cancel = context.WithTimeout(limit, graceful)
 			defer cancel()
 		}
 		return s.Shutdown(limit)
@@ -183,21 +195,14 @@ func (s *Server) start() error {
 		s.procs = &procs{spare: s.config.SpareProcs}
 		blocked = s.procs.blocked
 	}
-	reactor, err := loop.New(loop.Options{
-		Loops:          s.config.Loops,
-		SlowCalls:      blocked,
-		MaxAway:        maxAway,
-		WriteTimeout:   s.config.WriteTimeout,
-		MaxConnections: s.config.MaxConnections,
-		MaxPerAddress:  s.config.MaxPerAddress,
-		DrainIdle:      s.config.DrainIdle,
-		Logger:         s.config.Logger,
-	})
+	options := s.config.limits()
+	options.Loops, options.SlowCalls, options.MaxAway, options.Logger = s.config.Loops, blocked, maxAway, s.config.Logger
+	reactor, err := loop.New(options)
 	if err != nil {
 		s.closeListeners()
 		return err
 	}
-	config := s.protocol()
+	config := s.config.protocol()
 	if s.config.CountRequests {
 		config.Tally = tally.NewBoard(s.config.Loops)
 	}
@@ -214,21 +219,20 @@ func (s *Server) start() error {
 	if s.config.H2C {
 		config.HTTP2 = s.serveHTTP2
 	}
-	protocols := make([]*h1.Protocol, s.config.Loops)
+	s.protocols = make([]*h1.Protocol, s.config.Loops)
 	for i, l := range reactor.Loops() {
-		protocols[i] = h1.New(config, l)
+		s.protocols[i] = h1.New(config, l)
 	}
-	newConn := func(l *loop.Loop) loop.Handler { return protocols[l.Index].NewConn() } // of HTTP
-	if s.files != nil {
-		encrypted := s.config.TLS.acceptor(s.files, newConn, s.config.Logger)
-		newConn = func(*loop.Loop) loop.Handler { return encrypted.NewConn() }
+	newConn := s.newConn
+	if s.encrypted.Load() != nil {
+		newConn = func(*loop.Loop) loop.Handler { return s.encrypted.Load().NewConn() }
 	}
 	for i, ln := range s.listeners {
 		if ln.isExposed() {
 			s.config.Logger.Warn("whoever can connect is believed: bind to a Unix socket or a loopback address, or see to it that only the web server can",
 				"address", ln.Listener.String(), "protocol", ln.protocol)
 		}
-		reactor.Listen(ln.Listener, s.behindProxy(i, ln.handlers(reactor, newConn, &config.Protocol)))
+		reactor.Listen(ln.Listener, s.behindProxy(i, s.handlers(ln, newConn, &config.Protocol)))
 	}
 	reactor.Start()
 	s.reactor, s.exchange = reactor, config.Exchange
@@ -240,9 +244,21 @@ func (s *Server) start() error {
 // Started is closed when the loops run.
 func (s *Server) Started() <-chan struct{} { return s.started }
 
+// limits are those of the loops.
+func (c *Config) limits() loop.Options {
+	return loop.Options{
+		WriteTimeout:   c.WriteTimeout,
+		MaxConnections: c.MaxConnections,
+		MaxPerAddress:  c.MaxPerAddress,
+		DrainIdle:      c.DrainIdle,
+	}
+}
+
+// newConn makes a connection of HTTP.
+func (s *Server) newConn(l *loop.Loop) loop.Handler { return s.protocols[l.Index].NewConn() }
+
 // protocol is the part of the configuration that connections need.
-func (s *Server) protocol() *h1.Config {
-	c := &s.config
+func (c *Config) protocol() *h1.Config {
 	proxies, _ := c.proxies() // was checked
 	return &h1.Config{
 		Protocol: settings.Protocol{

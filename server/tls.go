@@ -113,15 +113,15 @@ func (t *TLS) open(log *slog.Logger) (*secure.Files, error) {
 	return files, nil
 }
 
-// acceptor makes connections that become newConn's when they are encrypted.
-func (t *TLS) acceptor(files *secure.Files, newConn func(*loop.Loop) loop.Handler, log *slog.Logger) *secure.Acceptor {
+// acceptor makes connections of HTTPS.
+func (s *Server) acceptor(t *TLS, files *secure.Files) *secure.Acceptor {
 	return secure.New(&secure.Config{
 		TLS:           files.Config,
-		NewConn:       newConn,
+		NewConn:       s.newConn,
 		Protocols:     t.Protocols,
 		Timeout:       t.HandshakeTimeout,
 		MaxHandshakes: t.MaxHandshakes,
 		Compute:       runtime.GOMAXPROCS(0),
-		Log:           log,
+		Log:           s.config.Logger,
 	})
 }

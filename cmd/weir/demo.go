@@ -33,6 +33,7 @@ func (d *demoCommand) Run() (err error) {
 	}
 	defer func() { l.close(err) }()
 	l.holders = []io.Closer{topics}
+	l.reconfigure = func(fresh *cli, _ bool) error { return d.reload(l, &fresh.Demo.serveFlags, application) }
 	return d.serve(l, "the demo", application, loopsAlone, nil)
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -122,6 +123,7 @@ func (l *load) ask(c net.Conn, r *bufio.Reader, keeps bool) (closes bool, err er
 
 // withoutAGap has reloads and upgrades happen under load, for some time.
 func withoutAGap(t *testing.T, rounds int, every time.Duration, hangup func(l *line, n int), args ...string) {
+	t.Helper()
 	l := startLine(t, binary, args...)
 	clients := &load{address: l.at[0], want: "Hello, World!"}
 	clients.begin(4)
@@ -129,8 +131,7 @@ func withoutAGap(t *testing.T, rounds int, every time.Duration, hangup func(l *l
 	defer ticker.Stop()
 	for n := range rounds {
 		<-ticker.C
-		l.signal(syscall.SIGHUP)
-		hangup(l, n+1)
+		hangup(l, n)
 		<-ticker.C
 		l.upgrade()
 	}
@@ -156,6 +157,18 @@ func TestRunWithoutAGap(t *testing.T) {
 	if underRace {
 		rounds, every = 1, time.Second
 	}
-	withoutAGap(t, rounds, every, func(l *line, n int) { l.logs(2*n, "worker is replaced") },
-		"run", "app:app", "-b", "127.0.0.1:0", "-w", "2", "--chdir", applications(t), "--loops", "2")
+	config := filepath.Join(t.TempDir(), "weir.toml")
+	write := func(n int) { writeFile(t, config, fmt.Sprintf("timeout = '%ds'\n", 20+n/2)) }
+	write(0)
+	replaced := 0
+	withoutAGap(t, rounds, every, func(l *line, n int) {
+		write(n) // every second time workers have other options
+		l.signal(syscall.SIGHUP)
+		if n > 0 && n%2 == 0 {
+			l.logs(n/2, "workers with other options have taken over")
+			return
+		}
+		replaced += 2
+		l.logs(replaced, "worker is replaced")
+	}, "run", "app:app", "-c", config, "-b", "127.0.0.1:0", "-w", "2", "--chdir", applications(t), "--loops", "2")
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,17 +26,22 @@ var ends = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT}
 // lifecycle is what a weir that serves goes through: signals, and the end. It belongs to the goroutine that serves.
 type lifecycle struct {
 	server   *server.Server
-	graceful time.Duration // for requests that run at SIGTERM
-	holders  []io.Closer   // at the end they are closed first, or the end would wait for what they hold
-	replace  func()        // replaces the workers; nil: there are none
-	last     func()        // is called when all else has ended; nil: there is nothing to do
+	graceful atomic.Int64 // nanoseconds for requests that run at SIGTERM
+	holders  []io.Closer  // at the end they are closed first, or the end would wait for what they hold
+	last     func()       // is called when all else has ended; nil: there is nothing to do
+	// reconfigure has the command go on with the options of another command line. workers tells that those of workers are others.
+	reconfigure func(fresh *cli, workers bool) error
 
 	admin          *admin.Server // nil: there is none
 	nameProcess    func() error  // writes the pid file
-	upgradeTimeout time.Duration
+	upgradeTimeout atomic.Int64
 	successor      *successor // that is starting; nil: none is
 	succeeded      chan error // what has become of it
 	next           int        // the process that serves in the place of this one; 0: there is none
+
+	reloading bool       // on a goroutine
+	again     bool       // as soon as that has ended
+	reloaded  chan error // what has become of it
 
 	signals chan os.Signal
 	began   time.Time
@@ -50,7 +56,7 @@ func newLifecycle() (*lifecycle, error) {
 	if _, err := inherited(); err != nil {
 		return nil, err
 	}
-	l := &lifecycle{signals: make(chan os.Signal, 16), succeeded: make(chan error, 1), began: time.Now(), cut: func() {}}
+	l := &lifecycle{signals: make(chan os.Signal, 16), succeeded: make(chan error, 1), reloaded: make(chan error, 1), began: time.Now(), cut: func() {}}
 	// SIGPIPE is among them so that a standard output that nobody reads does not end weir.
 	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGPIPE)
 	return l, nil
@@ -69,10 +75,12 @@ func (l *lifecycle) serve() error {
 		case <-started:
 			started = nil
 			if l.failed = l.takeOver(); l.failed != nil {
-				l.end("nobody's wish", l.graceful)
+				l.end("nobody's wish", l.gracefully())
 			}
 		case s := <-l.signals:
 			l.handle(s)
+		case err := <-l.reloaded:
+			l.hungUp(err)
 		case err := <-l.succeeded:
 			l.handOver(err)
 		case err := <-served:
@@ -93,11 +101,8 @@ func (l *lifecycle) handle(s os.Signal) {
 		l.interrupt(s)
 	case l.why != "":
 		slog.Info("weir is about to end, and does not do what the signal asks for", "signal", s)
-	case s == syscall.SIGHUP && l.replace != nil:
-		slog.Info("SIGHUP: the workers are replaced")
-		manager().reloading()
-		l.replace()
-		manager().ready("the workers are replaced one by one")
+	case s == syscall.SIGHUP:
+		l.hangup()
 	case s == syscall.SIGUSR2:
 		l.upgrade()
 	}
@@ -112,7 +117,7 @@ func (l *lifecycle) interrupt(s os.Signal) {
 	l.quick = s != syscall.SIGTERM
 	switch {
 	case l.why == "":
-		limit := l.graceful
+		limit := l.gracefully()
 		if l.quick {
 			limit = quickTime
 		}
@@ -123,6 +128,9 @@ func (l *lifecycle) interrupt(s os.Signal) {
 		slog.Info("weir is about to end already; a second signal ends it at once", "signal", s)
 	}
 }
+
+// gracefully is how long requests that run have at SIGTERM.
+func (l *lifecycle) gracefully() time.Duration { return time.Duration(l.graceful.Load()) }
 
 // end stops accepting, and has requests that run finished within limit. It does not wait.
 func (l *lifecycle) end(why string, limit time.Duration) {
@@ -144,7 +152,7 @@ func (l *lifecycle) end(why string, limit time.Duration) {
 
 // patience bounds how long the rest of weir may take to end, when requests are over.
 func (l *lifecycle) patience() (context.Context, context.CancelFunc) {
-	limit := max(l.graceful, time.Second)
+	limit := max(l.gracefully(), time.Second)
 	if l.quick {
 		limit = quickTime
 	}

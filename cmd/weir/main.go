@@ -37,20 +37,26 @@ func (versionCommand) Run() error {
 
 func main() { os.Exit(run(os.Args[1:])) }
 
-// run is main with its exit status: 0, 1 when the command failed, 2 when the command line is wrong.
-func run(args []string) int {
-	logToStandardError()
-	exit := -1
-	parser, err := kong.New(&cli{},
+// newParser returns the parser of the command line. exit is called where it has answered by itself (--help).
+func newParser(c *cli, exit func(code int)) *kong.Kong {
+	parser, err := kong.New(c,
 		kong.Name("weir"),
 		kong.Description("An event-loop HTTP server for WSGI-style applications."),
 		kong.Vars{"accept": string(server.DefaultAccept), "accessLogFormat": string(accesslog.Combined), "loopback": strings.Join(forwarded.Loopback, ",")},
-		kong.Exit(func(code int) { exit = code }),
+		kong.Exit(exit),
 		seconds,
 	)
 	if err != nil {
 		panic(err) // the cli struct is wrong
 	}
+	return parser
+}
+
+// run is main with its exit status: 0, 1 when the command failed, 2 when the command line is wrong.
+func run(args []string) int {
+	logToStandardError()
+	exit := -1
+	parser := newParser(new(cli), func(code int) { exit = code })
 	prints := len(args) > 0 && args[0] == "config" && !(len(args) > 1 && isHelp(args[1]))
 	if prints {
 		if args = args[1:]; len(args) == 0 {
@@ -58,6 +64,7 @@ func run(args []string) int {
 		}
 	}
 	var command *kong.Context
+	begun.args = args
 	settings, err := gather(parser.Model, args)
 	if settings != nil {
 		args = settings.commandLine()
@@ -78,6 +85,9 @@ func run(args []string) int {
 		settings.warn()
 		err = printConfig(settings)
 	default:
+		if settings != nil {
+			begun.values = settings.values() // before the command changes its own
+		}
 		err = runLogged(command, settings)
 	}
 	var usage *usageError

@@ -73,32 +73,66 @@ func (r *runCommand) Run() (err error) {
 		return err
 	}
 	defer watcher.close()
-	var supervisor *python.Supervisor
-	prepare := func() (err error) {
-		if supervisor, err = python.New(options); err != nil {
+	workers := newWorkforce()
+	prepare := func() error {
+		supervisor, err := python.New(options)
+		if err != nil {
 			return startFailed(err)
 		}
+		workers.appoint(supervisor, 0)
 		watcher.follow(supervisor)
 		r.adminFlags.watchWorkers(supervisor)
 		py := supervisor.Python()
 		slog.Info(r.reloadFlags.state(), "python", py.Version, "interpreter", py.Path, "because", py.Why, "workers", options.Workers, "class", options.Class)
-		l.holders, l.replace = []io.Closer{topics}, supervisor.Replace
+		l.holders = []io.Closer{topics}
 		return nil
 	}
-	application := func(environ *app.Environ, start app.StartResponse) app.Body {
-		return supervisor.Application(environ, start)
+	application := r.gripFlags.around(workers.application, topics)
+	l.reconfigure = func(fresh *cli, changed bool) error {
+		return r.reload(l, &fresh.Run, application, topics, workers, changed)
 	}
 	r.Inline = true // what may block is in the workers
-	err = r.serve(l, r.App, r.gripFlags.around(application, topics), loopsBesideWorkers, prepare)
-	if supervisor == nil {
-		return err
-	}
+	err = r.serve(l, r.App, application, loopsBesideWorkers, prepare)
 	ctx, cancel := l.patience()
 	defer cancel()
-	if ended := supervisor.Shutdown(ctx); !l.quick {
+	if ended := workers.shutdown(ctx); !l.quick {
 		err = errors.Join(err, ended)
 	}
 	return err
+}
+
+// reload goes on with other flags. Workers are replaced, whether their options have changed or not: the application may be another one. When the new
+// ones cannot serve, all stays as it was.
+func (r *runCommand) reload(l *lifecycle, fresh *runCommand, application app.Application, topics *hub.Hub, workers *workforce, changed bool) error {
+	if fresh.App == "" {
+		return &usageError{"run: which application?"}
+	}
+	options, err := fresh.options(topics)
+	if err != nil {
+		return err
+	}
+	if changed && r.Reload {
+		slog.Warn("SIGHUP: options of workers that have changed need a restart with --reload")
+		changed = false
+	}
+	if !changed {
+		if err = r.serveFlags.reload(l, &fresh.serveFlags, application); err == nil {
+			workers.current.Load().Replace()
+		}
+		return err
+	}
+	supervisor, err := python.New(options)
+	if err != nil {
+		return startFailed(err)
+	}
+	if err := r.serveFlags.reload(l, &fresh.serveFlags, application); err != nil {
+		_ = supervisor.Close()
+		return err
+	}
+	workers.appoint(supervisor, options.GracefulTimeout)
+	r.adminFlags.watchWorkers(supervisor)
+	slog.Info("workers with other options have taken over", "workers", options.Workers, "class", options.Class)
+	return nil
 }
 
 // loopsBesideWorkers is how many loops there are beside workers, which need most of the CPUs: a loop serves some 90,000 requests a second, a worker

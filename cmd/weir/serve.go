@@ -54,14 +54,8 @@ func loopsAlone(cpus int) int { return cpus }
 // serve serves application until a signal ends it, on so many loops for a number of CPUs as the function says. prepare is called when the addresses are
 // bound and weir is the user that it stays, before the application is called; nil: there is nothing to prepare.
 func (f *serveFlags) serve(l *lifecycle, what string, application app.Application, loops func(cpus int) int, prepare func() error) error {
-	config, err := f.serverConfig()
+	config, err := f.configure(application)
 	if err != nil {
-		return err
-	}
-	if application, err = f.staticFlags.wrap(application); err != nil {
-		return err
-	}
-	if config.Application, err = f.middlewareFlags.around(application); err != nil { // of the files too
 		return err
 	}
 	if l.last, err = f.adminFlags.open(); err != nil {
@@ -104,7 +98,9 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 	for _, address := range s.Addresses() {
 		urls = append(urls, urlOf(f.scheme(), address))
 	}
-	l.server, l.graceful, l.upgradeTimeout = s, config.GracefulTimeout, f.UpgradeTimeout
+	l.server = s
+	l.graceful.Store(int64(config.GracefulTimeout))
+	l.upgradeTimeout.Store(int64(f.UpgradeTimeout))
 	l.admin, l.nameProcess = f.admin, f.serviceFlags.nameProcess
 	l.listen() // before the line that says so: who reads it may send a signal at once
 	slog.Info("RLIMIT_NOFILE is raised to its hard limit", "connections", s.MaxConnections())
@@ -117,6 +113,18 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 	manager().ready(serving)
 	defer manager().watch(s)()
 	return l.serve()
+}
+
+// configure makes a server.Config of the flags, with application and what they put around it.
+func (f *serveFlags) configure(application app.Application) (config server.Config, err error) {
+	if config, err = f.serverConfig(); err != nil {
+		return config, err
+	}
+	if application, err = f.staticFlags.wrap(application); err != nil {
+		return config, err
+	}
+	config.Application, err = f.middlewareFlags.around(application) // of the files too
+	return config, err
 }
 
 // serverConfig makes a server.Config of the flags.

@@ -232,7 +232,7 @@ func (l *lifecycle) upgrade() {
 	}
 	slog.Info("SIGUSR2: a new weir is starting", "pid", n.pid, "binary", n.path, "command line", strings.Join(os.Args[1:], " "))
 	l.successor = n
-	go func() { l.succeeded <- n.serves(l.upgradeTimeout) }()
+	go func() { l.succeeded <- n.serves(time.Duration(l.upgradeTimeout.Load())) }()
 }
 
 // handOver ends weir when its successor serves, and not otherwise.
@@ -250,6 +250,6 @@ func (l *lifecycle) handOver(err error) {
 		}
 		l.next = n.pid
 		manager().handOver(n.pid)
-		l.end(fmt.Sprintf("SIGUSR2 (%d serves in its place)", n.pid), l.graceful)
+		l.end(fmt.Sprintf("SIGUSR2 (%d serves in its place)", n.pid), l.gracefully())
 	}
 }

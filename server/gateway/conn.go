@@ -31,7 +31,7 @@ func (c *conn) Opened() {
 		c.end(loop.ReasonProtocol, true)
 		return
 	}
-	c.SetDeadline(c.protocol.config.IdleTimeout)
+	c.SetDeadline(c.protocol.config().IdleTimeout)
 }
 
 // Data implements loop.Handler: it goes through the pieces that are in.
@@ -65,7 +65,7 @@ func (c *conn) advance(p piece, behind int) {
 	case begun:
 		c.move(headStarted)
 		c.t = c.protocol.take(c)
-		c.SetDeadline(c.protocol.config.HeadTimeout)
+		c.SetDeadline(c.protocol.config().HeadTimeout)
 	case variables:
 		c.readVariables(p.data)
 	case variablesEnd:
@@ -126,9 +126,9 @@ func (c *conn) run(content []byte, viewed bool, behind int) {
 		log.Wants().NoteEnviron(&t.notes, &x.Environ)
 	}
 	if t.stream != nil {
-		x.RunBlocking(c.protocol.config.Application)
+		x.RunBlocking(c.protocol.config().Application)
 	} else {
-		x.Run(c.protocol.config.Application)
+		x.Run(c.protocol.config().Application)
 	}
 	switch {
 	case t.finished:
@@ -166,7 +166,7 @@ func (c *conn) rest() {
 	c.move(answered)
 	c.drop()
 	c.behind = false
-	c.SetDeadline(c.protocol.config.IdleTimeout)
+	c.SetDeadline(c.protocol.config().IdleTimeout)
 	c.Release()
 }
 
@@ -221,7 +221,7 @@ func (c *conn) drop() {
 
 // EOF implements loop.Handler: the web server sends no more, but may still read, if it is none that says so by closing.
 func (c *conn) EOF() {
-	if c.parked != nil && !c.protocol.config.KeepHalfClosed && !c.parked.deferred.Ended() {
+	if c.parked != nil && !c.protocol.config().KeepHalfClosed && !c.parked.deferred.Ended() {
 		c.end(loop.ReasonEOF, false)
 		return
 	}
@@ -317,7 +317,7 @@ func (c *conn) malformed(in []byte, err error) {
 	p := c.protocol
 	if second := p.loop.Now() / int64(time.Second); second != p.warned {
 		p.warned = second
-		p.config.Exchange.Log.Warn("malformed request, connection closed", "protocol", p.format.String(), "from", c.Remote().String(), "error", err)
+		p.config().Exchange.Log.Warn("malformed request, connection closed", "protocol", p.format.String(), "from", c.Remote().String(), "error", err)
 	}
 	if first := in[:min(len(in), 1)]; !c.heard && string(first) >= "A" && string(first) <= "Z" { // a method of HTTP, maybe
 		b := append(c.Buffer(), "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nthis address speaks "...)

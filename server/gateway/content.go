@@ -20,7 +20,7 @@ var (
 
 // readVariables takes octets of the block of variables.
 func (c *conn) readVariables(p []byte) {
-	t, limits := c.t, &c.protocol.config.Limits
+	t, limits := c.t, &c.protocol.config().Limits
 	t.block = append(t.block, p...)
 	if len(t.block) > limits.RequestLine+limits.FieldSection {
 		c.refuse(431, "the variables of the request are too long")
@@ -29,7 +29,7 @@ func (c *conn) readVariables(p []byte) {
 
 // readHead decides what becomes of a request whose variables are there.
 func (c *conn) readHead() {
-	t, config := c.t, c.protocol.config
+	t, config := c.t, c.protocol.config()
 	c.requests++
 	t.read = true
 	if counts := c.protocol.tally; counts != nil {
@@ -60,7 +60,7 @@ func (c *conn) readHead() {
 
 // readContent takes octets of content.
 func (c *conn) readContent(p piece, behind int) {
-	t, config := c.t, c.protocol.config
+	t, config := c.t, c.protocol.config()
 	t.got += int64(len(p.data))
 	switch {
 	case config.MaxContent > 0 && t.got > config.MaxContent:
@@ -147,7 +147,7 @@ func (c *conn) contentFails(code int, err error) {
 
 // awaitOctets sets the deadline for the next octets of content.
 func (c *conn) awaitOctets() {
-	config := c.protocol.config
+	config := c.protocol.config()
 	pace := exchange.Pace{Timeout: config.ContentTimeout, Rate: config.ContentRate, Grace: config.ContentGrace}
 	c.SetDeadline(c.t.patience.Left(&pace, c.protocol.loop.Now(), c.Received()))
 }

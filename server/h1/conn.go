@@ -28,7 +28,7 @@ func (c *conn) Opened() {
 		c.refuse(503, "too many connections from this address")
 		return
 	}
-	c.SetDeadline(c.protocol.config.IdleTimeout)
+	c.SetDeadline(c.protocol.config().IdleTimeout)
 }
 
 // Data implements loop.Handler: it goes through the requests that are in.
@@ -104,7 +104,7 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 		t.request.BehindEmptyLines(int(c.blank))
 	}
 	t.used = true
-	config := c.protocol.config
+	config := c.protocol.config()
 	if config.HTTP2 != nil && c.isPreface(in) {
 		return 0, false
 	}
@@ -156,7 +156,7 @@ func (c *conn) run(content []byte, behind int) {
 	t := c.t
 	t.called = t.head
 	c.protocol.behind = behind
-	config := c.protocol.config
+	config := c.protocol.config()
 	application := config.Application
 	if t.isServerWide() {
 		application = exchange.ServerWide
@@ -266,7 +266,7 @@ func (c *conn) drop() {
 // EOF implements loop.Handler: the client sends no more, but may still read. An answer that it waits for is
 // sent, and closes.
 func (c *conn) EOF() {
-	if c.parked != nil && !c.protocol.config.KeepHalfClosed && !c.parked.deferred.Ended() {
+	if c.parked != nil && !c.protocol.config().KeepHalfClosed && !c.parked.deferred.Ended() {
 		c.end(loop.ReasonEOF, false)
 		return
 	}
@@ -336,7 +336,7 @@ func (c *conn) Shutdown() {
 
 // awaitRequest gives the client its time for another request.
 func (c *conn) awaitRequest() {
-	d := c.protocol.config.IdleTimeout
+	d := c.protocol.config().IdleTimeout
 	if c.last {
 		if d = c.Loop().Farewell(); d <= 0 {
 			c.Loop().Post(leave, c)

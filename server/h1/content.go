@@ -26,7 +26,7 @@ const skipMost = 256 << 10
 func (c *conn) begin(in []byte) (n int, more bool) {
 	t := c.t
 	r := &t.request
-	config := c.protocol.config
+	config := c.protocol.config()
 	switch {
 	case r.Form == httpparse.AuthorityForm:
 		c.refuse(501, "CONNECT is for proxies")
@@ -90,14 +90,14 @@ func (c *conn) readContent(in []byte) (n int, more bool) {
 		return n, c.goesOn()
 	}
 	for n < len(in) {
-		data, m, done, err := t.chunked.Decode(in[n:], &c.protocol.config.Limits)
+		data, m, done, err := t.chunked.Decode(in[n:], &c.protocol.config().Limits)
 		if err != nil {
 			c.refuseParse(err)
 			return len(in), false
 		}
 		n += m
 		t.collected = append(t.collected, data...)
-		if most := c.protocol.config.MaxContent; most > 0 && int64(len(t.collected)) > most {
+		if most := c.protocol.config().MaxContent; most > 0 && int64(len(t.collected)) > most {
 			c.refuse(413, errTooLong.Error())
 			return len(in), false
 		}
@@ -107,7 +107,7 @@ func (c *conn) readContent(in []byte) (n int, more bool) {
 			c.run(t.collected, len(in)-n)
 			return n, c.goesOn()
 		}
-		if len(t.collected) > c.protocol.config.ContentBuffer {
+		if len(t.collected) > c.protocol.config().ContentBuffer {
 			m, more := c.openStream(in[n:])
 			return n + m, more
 		}
@@ -160,10 +160,10 @@ func (c *conn) readStream(in []byte) (n int, more bool) {
 	}
 	full := false
 	for n < len(in) && !full {
-		data, m, done, err := t.decode(in[n:], &c.protocol.config.Limits)
+		data, m, done, err := t.decode(in[n:], &c.protocol.config().Limits)
 		n += m
 		t.received += int64(len(data))
-		if err == nil && c.protocol.config.MaxContent > 0 && t.received > c.protocol.config.MaxContent {
+		if err == nil && c.protocol.config().MaxContent > 0 && t.received > c.protocol.config().MaxContent {
 			err = errTooLong
 		}
 		if err != nil {

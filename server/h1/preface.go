@@ -19,18 +19,18 @@ func (c *conn) isPreface(in []byte) bool {
 	if n < len(preface) {
 		if c.state == idle {
 			c.move(headStarted)
-			c.SetDeadline(c.protocol.config.HeadTimeout)
+			c.SetDeadline(c.protocol.config().HeadTimeout)
 		}
 		return true
 	}
 	d, err := c.Detach(in)
 	if err != nil {
-		c.protocol.config.Exchange.Log.Error("a connection of HTTP/2 cannot be served", "error", err)
+		c.protocol.config().Exchange.Log.Error("a connection of HTTP/2 cannot be served", "error", err)
 		c.Abort(loop.ReasonAborted) // which ends in Closed
 		return true
 	}
 	c.move(connectionClosed)
 	c.rest()
-	c.protocol.config.HTTP2(d)
+	c.protocol.config().HTTP2(d)
 	return true
 }

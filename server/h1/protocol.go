@@ -31,7 +31,7 @@ type Config struct {
 
 // Protocol makes connections. There is one for each loop; its fields are the loop's.
 type Protocol struct {
-	config  *Config
+	current atomic.Pointer[Config]
 	loop    *loop.Loop
 	host    *exchange.Host
 	behind  int               // how many octets came behind the request that the application is being called for
@@ -51,7 +51,8 @@ const maxFree = 128
 
 // New returns the protocol of one loop.
 func New(config *Config, l *loop.Loop) *Protocol {
-	p := &Protocol{config: config, loop: l, host: exchange.NewHost(config.Exchange, l), fixedAt: -1}
+	p := &Protocol{loop: l, host: exchange.NewHost(config.Exchange, l), fixedAt: -1}
+	p.current.Store(config)
 	p.tally = config.Tally.Loop(l.Index)
 	p.host.Tally = p.tally
 	if config.AccessLog != nil {
@@ -59,6 +60,16 @@ func New(config *Config, l *loop.Loop) *Protocol {
 	}
 	return p
 }
+
+// Loop is the loop of the protocol.
+func (p *Protocol) Loop() *loop.Loop { return p.loop }
+
+// config is what counts now. Any goroutine may call it: another one may count a moment later.
+func (p *Protocol) config() *Config { return p.current.Load() }
+
+// Reload has another configuration count, for the requests that begin from now on too. Its Exchange and its AccessLog are those of the one before. Any
+// goroutine may call it.
+func (p *Protocol) Reload(config *Config) { p.current.Store(config) }
 
 // NewConn returns the handler of a new connection.
 func (p *Protocol) NewConn() loop.Handler { return &conn{protocol: p} }
@@ -90,8 +101,8 @@ func (p *Protocol) fields() []byte {
 	if second := p.loop.Now() / int64(time.Second); second != p.fixedAt {
 		p.fixedAt = second
 		p.fixed = p.fixed[:0]
-		if p.config.Server != "" {
-			p.fixed = append(append(append(p.fixed, "Server: "...), p.config.Server...), "\r\n"...)
+		if p.config().Server != "" {
+			p.fixed = append(append(append(p.fixed, "Server: "...), p.config().Server...), "\r\n"...)
 		}
 		start := len(p.fixed)
 		p.fixed = append(p.fixed, "Date: "...)

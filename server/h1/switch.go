@@ -7,7 +7,7 @@ import (
 
 // SwitchProtocols implements app.Switcher.
 func (t *transaction) SwitchProtocols(headers []app.Header, to any) error {
-	if t.c.protocol.config.Switch == nil || t.http10 || t.stream != nil {
+	if t.c.protocol.config().Switch == nil || t.http10 || t.stream != nil {
 		return app.ErrNoSwitch
 	}
 	return t.exchange.SwitchProtocols(headers, to)
@@ -30,7 +30,7 @@ func (p *parked) Switch(headers []app.Header, to any) {
 	c.move(connectionClosed)
 	c.unpark()
 	c.SetDeadline(0)
-	next := c.protocol.config.Switch(c.protocol.host, &c.Conn, to)
+	next := c.protocol.config().Switch(c.protocol.host, &c.Conn, to)
 	c.Handle(next)
 	c.Release() // what the client has sent behind the request
 	if c.last {

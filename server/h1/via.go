@@ -19,7 +19,7 @@ type via struct {
 // the connection says. It is called when the head is in, before anybody looks at it; Host is changed where it stands.
 func (t *transaction) readVia() {
 	r := &t.request
-	policy := t.c.protocol.config.Forwarded
+	policy := t.c.protocol.config().Forwarded
 	proxied := t.c.Proxied()
 	o := policy.Read(t, t.c.Remote().Addr(), proxied != nil && proxied.Anonymous)
 	if o.Client.IsValid() {

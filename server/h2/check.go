@@ -44,7 +44,7 @@ func (s *Server) check(r *http.Request) (code int, why string) {
 	}
 	p.head = append(b, "\r\n"...)
 	p.request.Reset()
-	n, err := p.request.Parse(p.head, &s.config.Limits)
+	n, err := p.request.Parse(p.head, &s.config().Limits)
 	switch e := err.(type) {
 	case nil:
 		if n == len(p.head) && p.found(len(r.Method), len(r.RequestURI), fields, names) {

@@ -15,7 +15,8 @@ func newRequest(method, target, host string, header http.Header) *http.Request {
 }
 
 func TestCheck(t *testing.T) {
-	s := &Server{config: &Config{Protocol: settings.Protocol{Limits: httpparse.DefaultLimits()}}}
+	s := &Server{}
+	s.current.Store(&Config{Protocol: settings.Protocol{Limits: httpparse.DefaultLimits()}})
 	long := strings.Repeat("x", 20_000)
 	for _, test := range []struct {
 		name string
@@ -60,7 +61,8 @@ func TestCheck(t *testing.T) {
 
 // FuzzCheck: whatever is let through is one request of HTTP/1.1 with these parts, and no more.
 func FuzzCheck(f *testing.F) {
-	s := &Server{config: &Config{Protocol: settings.Protocol{Limits: httpparse.DefaultLimits()}}}
+	s := &Server{}
+	s.current.Store(&Config{Protocol: settings.Protocol{Limits: httpparse.DefaultLimits()}})
 	f.Add("GET", "/a?b", "a.example", "X-A", "value")
 	f.Add("POST", "/", "[::1]:80", "Content-Length", "5")
 	f.Fuzz(func(t *testing.T, method, target, host, name, value string) {

@@ -92,8 +92,8 @@ func (c *conn) received(p []byte, err error) (int, error) {
 		err = errCalm
 	}
 	if c.in.begun() != c.late {
-		if c.late = !c.late; c.late && c.server.config.HeadTimeout > 0 {
-			_ = c.Conn.SetReadDeadline(time.Now().Add(c.server.config.HeadTimeout))
+		if c.late = !c.late; c.late && c.server.config().HeadTimeout > 0 {
+			_ = c.Conn.SetReadDeadline(time.Now().Add(c.server.config().HeadTimeout))
 		} else {
 			_ = c.Conn.SetReadDeadline(time.Time{})
 		}

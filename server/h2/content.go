@@ -33,7 +33,7 @@ type content struct {
 // receive prepares the content of r, and collects it when it is short, so that the application never waits for it. It is false when the content
 // has failed.
 func (h *handler) receive(w *response, r *http.Request) bool {
-	config := h.server.config
+	config := h.server.config()
 	if r.ContentLength == 0 {
 		r.Body = http.NoBody
 		return true
@@ -84,7 +84,7 @@ func (c *content) Read(p []byte) (n int, err error) {
 	if c.err != nil {
 		return 0, c.err
 	}
-	config := c.response.server.config
+	config := c.response.server.config()
 	limit := config.ContentTimeout
 	if config.ContentRate > 0 {
 		limit = max(1, min(c.patience, cmp.Or(limit, time.Hour)))

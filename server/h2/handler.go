@@ -24,7 +24,7 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	s := h.server
 	w := &response{ResponseWriter: rw, server: s, head: r.Method == http.MethodHead}
 	defer w.end()
-	if most := s.config.MaxRequests; h.requests.Add(1) == int64(most) || s.draining.Load() {
+	if most := s.config().MaxRequests; h.requests.Add(1) == int64(most) || s.draining.Load() {
 		w.close = true
 	}
 	var notes accesslog.Notes
@@ -54,7 +54,7 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	a := nethttp.ApplicationHandler{
 		Application: call.application,
 		Failed:      call.failed,
-		Gateway:     &s.config.Exchange.Gateway,
+		Gateway:     &s.config().Exchange.Gateway,
 		Local:       func(*http.Request) (string, string, int) { return origin.scheme, origin.name, origin.port },
 	}
 	a.ServeHTTP(w, r)
@@ -71,7 +71,7 @@ type call struct {
 
 // application implements app.Application.
 func (c *call) application(environ *app.Environ, start app.StartResponse) app.Body {
-	config := c.server.config
+	config := c.server.config()
 	if !config.Exchange.Occupy() {
 		config.Exchange.Report(exchange.TooManyCalls, environ, nil)
 		start("503 Service Unavailable", []app.Header{{Name: "Content-Type", Value: "text/plain; charset=utf-8"}, {Name: "Retry-After", Value: "1"}})
@@ -95,7 +95,7 @@ func (c *call) application(environ *app.Environ, start app.StartResponse) app.Bo
 func (c *call) vacate() {
 	if c.occupied {
 		c.occupied = false
-		c.server.config.Exchange.Vacate()
+		c.server.config().Exchange.Vacate()
 	}
 }
 
@@ -104,7 +104,7 @@ func (c *call) failed(environ *app.Environ, err error) {
 	if c.response.failure.Load() != nil {
 		return
 	}
-	c.server.config.Exchange.Report("application failed", environ, logged(err))
+	c.server.config().Exchange.Report("application failed", environ, logged(err))
 }
 
 // logged is err as an Exchange reports it.

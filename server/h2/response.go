@@ -58,8 +58,8 @@ func (w *response) WriteHeader(code int) {
 func (w *response) writeHead(code int) {
 	w.status = code
 	h := w.Header()
-	if _, own := h["Server"]; !own && w.server.config.Server != "" {
-		h.Set("Server", w.server.config.Server)
+	if _, own := h["Server"]; !own && w.server.config().Server != "" {
+		h.Set("Server", w.server.config().Server)
 	}
 	if w.close {
 		h.Set("Connection", "close") // x/net/http2 takes it for GOAWAY, and does not send it
@@ -118,7 +118,7 @@ func (w *response) FlushError() error {
 
 // watch has the stream reset when the write timeout passes before unwatch.
 func (w *response) watch() {
-	switch d := w.server.config.WriteTimeout; {
+	switch d := w.server.config().WriteTimeout; {
 	case d == 0:
 	case w.stall == nil:
 		w.stall = time.AfterFunc(d, w.giveUp)

@@ -45,7 +45,7 @@ const maxStreams = 250
 
 // Server serves connections. Its methods are for any goroutine.
 type Server struct {
-	config   *Config
+	current  atomic.Pointer[Config]
 	frames   http2.Server
 	base     *http.Server  // of frames: the settings, and the way to tell all connections of the end
 	log      *journal      // nil: no access log
@@ -55,7 +55,8 @@ type Server struct {
 
 // New returns a server.
 func New(config *Config) *Server {
-	s := &Server{config: config, tally: config.Tally.Shared()}
+	s := &Server{tally: config.Tally.Shared()}
+	s.current.Store(config)
 	s.base = &http.Server{
 		MaxHeaderBytes: config.Limits.FieldSection,
 		ErrorLog:       slog.NewLogLogger(config.Exchange.Log.Handler(), slog.LevelDebug),
@@ -74,6 +75,12 @@ func New(config *Config) *Server {
 	}
 	return s
 }
+
+func (s *Server) config() *Config { return s.current.Load() }
+
+// Reload has another configuration count, for the requests that begin from now on too. Its Exchange and its AccessLog are those of the one before;
+// IdleTimeout, WriteTimeout and the limit of a head stay what they were.
+func (s *Server) Reload(config *Config) { s.current.Store(config) }
 
 // ServeConn serves a connection whose client has sent nothing that was read, the preface neither, and returns when it is closed. That
 // c is a connection of TLS, it tells by a method ConnectionState, as that of *tls.Conn.

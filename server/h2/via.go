@@ -27,7 +27,7 @@ func (h *handler) origin(r *http.Request) origin {
 		return o
 	}
 	peer, _ := netip.ParseAddrPort(r.RemoteAddr) // none on a Unix socket
-	policy := h.server.config.Forwarded
+	policy := h.server.config().Forwarded
 	told := policy.Read(fields, peer.Addr().Unmap(), h.at.Anonymous)
 	for _, f := range fields {
 		if policy.Removes(&told, f.name) {
