@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// keep sees to it that there is a worker in a place, until Shutdown. first is told how the first start went.
-func (s *Supervisor) keep(slot int, first chan<- error) {
+// keep sees to it that there is a worker in a place, until that is given up or Shutdown begins. first is told how the first start went.
+func (s *Supervisor) keep(p *seat, first chan<- error) {
 	defer s.group.Done()
+	slot := p.slot
 	w, err := s.launch(slot, nil)
 	first <- err
 	if err != nil {
@@ -32,6 +33,10 @@ func (s *Supervisor) keep(slot int, first chan<- error) {
 			}
 		case <-w.retire:
 			w = s.relaunchBeside(slot, w, nil)
+		case <-p.leave:
+			s.log.Info("worker is no longer wanted", "pid", w.pid)
+			s.dismiss(w)
+			return
 		case <-s.stopping:
 			s.dismiss(w)
 			return

@@ -132,7 +132,8 @@ type Supervisor struct {
 	edition   *edition // nil without Options.Develop
 	queue     queue
 	load      load
-	longAt    int64     // when a call has ended that took long
+	longAt    int64 // when a call has ended that took long
+	seats     []*seat
 	workers   []*worker // that take requests
 	leaving   []*worker // that take no more, and finish what they have
 	next      int       // of them, for whom a request is looked for first
@@ -190,10 +191,11 @@ func New(options Options) (*Supervisor, error) {
 		return s, nil
 	}
 	first := make(chan error, options.Workers)
-	for slot := range options.Workers {
-		s.group.Add(1)
-		go s.keep(slot, first)
+	s.mu.Lock()
+	for range options.Workers {
+		s.open(first)
 	}
+	s.mu.Unlock()
 	for range options.Workers {
 		err = errors.Join(err, <-first)
 		if err != nil {

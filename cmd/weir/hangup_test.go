@@ -138,3 +138,44 @@ func TestHangupDocumented(t *testing.T) {
 		}
 	}
 }
+
+// TestRunResize: SIGTTIN and SIGTTOU change the number of workers, which is one at least. What a worker has begun it finishes.
+func TestRunResize(t *testing.T) {
+	p := start(t, nil, "run", "app:app", "-b", "127.0.0.1:0", "-w", "1", "--chdir", applications(t))
+	workers := func(n int) {
+		t.Helper()
+		until(t, fmt.Sprintf("%d workers", n), func() bool { return len(childrenOf(t, p.cmd.Process.Pid)) == n })
+	}
+	workers(1)
+	p.signal(syscall.SIGTTIN)
+	workers(2)
+	p.signal(syscall.SIGTTIN)
+	workers(3)
+	var calls []chan reply
+	for range 3 {
+		call := make(chan reply, 1)
+		go func() { call <- p.ask("GET", "/sleep?0.5") }()
+		calls = append(calls, call)
+	}
+	for n := 1; n <= 3; n++ {
+		p.signal(syscall.SIGTTOU)
+		until(t, "the signal to be seen", func() bool { return strings.Count(p.stderr.String(), "SIGTTOU") == n })
+	}
+	for _, call := range calls {
+		if r := <-call; r.StatusCode != 200 {
+			t.Errorf("%s %q", r.Status, r.body)
+		}
+	}
+	workers(1)
+	p.signal(syscall.SIGHUP)
+	p.logged("worker is replaced")
+	workers(1)
+	if r := p.ask("GET", "/"); r.StatusCode != 200 {
+		t.Errorf("%s %q", r.Status, r.body)
+	}
+	p.signal(syscall.SIGUSR1)
+	p.logged("SIGUSR1")
+	if status := p.stop(); status != 0 {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+}

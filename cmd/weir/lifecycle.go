@@ -31,6 +31,10 @@ type lifecycle struct {
 	last     func()       // is called when all else has ended; nil: there is nothing to do
 	// reconfigure has the command go on with the options of another command line. workers tells that those of workers are others.
 	reconfigure func(fresh *cli, workers bool) error
+	// resize has so many workers more, or fewer, and returns how many there will be; nil: there are none to count.
+	resize func(by int) int
+	// reopen opens the logs again; nil: there are none.
+	reopen func() error
 
 	admin          *admin.Server // nil: there is none
 	nameProcess    func() error  // writes the pid file
@@ -58,7 +62,7 @@ func newLifecycle() (*lifecycle, error) {
 	}
 	l := &lifecycle{signals: make(chan os.Signal, 16), succeeded: make(chan error, 1), reloaded: make(chan error, 1), began: time.Now(), cut: func() {}}
 	// SIGPIPE is among them so that a standard output that nobody reads does not end weir.
-	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGPIPE)
+	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGPIPE)
 	return l, nil
 }
 
@@ -105,6 +109,32 @@ func (l *lifecycle) handle(s os.Signal) {
 		l.hangup()
 	case s == syscall.SIGUSR2:
 		l.upgrade()
+	case s == syscall.SIGUSR1:
+		l.reopenLogs()
+	case s == syscall.SIGTTIN:
+		l.addWorkers("SIGTTIN", 1)
+	case s == syscall.SIGTTOU:
+		l.addWorkers("SIGTTOU", -1)
+	}
+}
+
+// addWorkers has more workers, or fewer.
+func (l *lifecycle) addWorkers(signal string, by int) {
+	if l.resize == nil {
+		slog.Info(signal + ": there are no workers whose number could be changed")
+		return
+	}
+	slog.Info(signal+": the number of workers is changed", "workers", l.resize(by))
+}
+
+// reopenLogs opens the logs again, which somebody has renamed.
+func (l *lifecycle) reopenLogs() {
+	if l.reopen == nil {
+		slog.Info("SIGUSR1: there is no log that could be opened again")
+		return
+	}
+	if err := l.reopen(); err != nil {
+		slog.Error("SIGUSR1: the logs cannot be opened again", "error", err)
 	}
 }
 

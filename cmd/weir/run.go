@@ -88,6 +88,7 @@ func (r *runCommand) Run() (err error) {
 		return nil
 	}
 	application := r.gripFlags.around(workers.application, topics)
+	l.resize = workers.resize
 	l.reconfigure = func(fresh *cli, changed bool) error {
 		return r.reload(l, &fresh.Run, application, topics, workers, changed)
 	}

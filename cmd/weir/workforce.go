@@ -69,3 +69,6 @@ func (w *workforce) shutdown(ctx context.Context) error {
 	}
 	return nil
 }
+
+// resize has so many workers more, or fewer. It returns how many there will be.
+func (w *workforce) resize(by int) int { return w.current.Load().Resize(by) }
