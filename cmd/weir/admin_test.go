@@ -49,14 +49,24 @@ func TestAdmin(t *testing.T) {
 
 // TestAdminRun: an application that is still being imported is alive and not ready.
 func TestAdminRun(t *testing.T) {
-	p := start(t, nil, "app:app", "-b", "127.0.0.1:0", "-w1", "--chdir", applications(t), "--admin", "127.0.0.1:0")
-	_, at, ok := strings.Cut(p.stderr.String(), `"msg":"operators may ask","address":"`)
-	if !ok {
-		t.Fatalf("no address in %q", p.stderr.String())
-	}
-	at, _, _ = strings.Cut(at, `"`)
+	at := "unix:" + filepath.Join(t.TempDir(), "admin")
+	p := start(t, nil, "app:app", "-b", "127.0.0.1:0", "-w1", "--chdir", applications(t), "--admin", at)
 	if r := askAt(t, at, "GET", "/readyz"); r.StatusCode != 200 && r.body != "starting\n" {
 		t.Errorf("%d %q", r.StatusCode, r.body)
+	}
+	for range 3 {
+		p.ask("GET", "/")
+	}
+	deadline := time.Now().Add(patience)
+	for _, want := range []string{
+		`weir_requests_total{code="200"} 3`, "weir_python_workers 1", "weir_python_workers_busy 0", "weir_python_queue_wait_seconds_count 3",
+		`weir_python_worker_resident_bytes{worker="0"}`, "weir_hub_topics 0", "weir_ready 1",
+	} {
+		for !strings.Contains(askAt(t, at, "GET", "/metrics").body, "\n"+want) {
+			if time.Now().After(deadline) {
+				t.Fatalf("no %s in\n%s", want, askAt(t, at, "GET", "/metrics").body)
+			}
+		}
 	}
 	if status := p.stop(); status != 0 {
 		t.Errorf("exit %d: %s", status, p.stderr.String())

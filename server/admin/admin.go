@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
@@ -102,8 +103,7 @@ func Listen(o Options) (*Server, error) {
 	s.mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	s.mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	s.http = http.Server{
-		// Pages of other sites may not have a browser on the operator's machine change anything here.
-		Handler:           limitWriting(http.NewCrossOriginProtection().Handler(s.mux)),
+		Handler:           limitWriting(protect(ln, s.mux)),
 		ReadHeaderTimeout: headTimeout,
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
@@ -126,6 +126,34 @@ func isExposed(ln *loop.Listener) bool {
 	}
 	ip, err := netip.ParseAddr(ln.Host())
 	return err != nil || !ip.Unmap().IsLoopback()
+}
+
+// protect keeps a browser on the operator's machine from being used by pages of other sites: they may not change anything, and where the
+// listener is for this machine alone, they may not read by having a name of theirs lead here (DNS rebinding).
+func protect(ln *loop.Listener, h http.Handler) http.Handler {
+	h = http.NewCrossOriginProtection().Handler(h)
+	if ln.Network() != "tcp" || isExposed(ln) {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isLocal(r.Host) {
+			http.Error(w, "this listener is for its own machine: ask for localhost or an IP address", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// isLocal tells whether a Host is one that no page of another site has.
+func isLocal(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // limitWriting bounds how long a client may take over an answer. http.Server's WriteTimeout would have pprof refuse what takes longer.

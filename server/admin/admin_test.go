@@ -150,7 +150,7 @@ func TestHandle(t *testing.T) {
 		site string
 		want int
 	}{{"", 202}, {"same-origin", 202}, {"cross-site", 403}} {
-		r, err := http.NewRequest("POST", "http://admin/publish/", strings.NewReader("{}"))
+		r, err := http.NewRequest("POST", "http://localhost/publish/", strings.NewReader("{}"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,6 +164,24 @@ func TestHandle(t *testing.T) {
 		_ = answer.Body.Close()
 		if answer.StatusCode != c.want {
 			t.Errorf("from %q: %d, want %d", c.site, answer.StatusCode, c.want)
+		}
+	}
+	for host, want := range map[string]int{
+		"localhost": 200, "localhost:9000": 200, "weir.localhost": 200, "127.0.0.1:9000": 200, "[::1]": 200, "[::1]:9000": 200,
+		"evil.example": 403, "evil.example:9000": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403,
+	} {
+		r, err := http.NewRequest("GET", "http://localhost/healthz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("Host %s: %d, want %d", host, answer.StatusCode, want)
 		}
 	}
 	for path, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/nothing": 404} {

@@ -226,7 +226,7 @@ func TestNativeHistogram(t *testing.T) {
 	s := serve(t, server.Config{Loops: 1, CountRequests: true, Application: answers(nil)})
 	s.ask(t, "/slow")
 	s.ask(t, "/")
-	request, err := http.NewRequest("GET", "http://admin/metrics", nil)
+	request, err := http.NewRequest("GET", "http://localhost/metrics", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

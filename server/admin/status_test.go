@@ -50,7 +50,7 @@ func TestStatus(t *testing.T) {
 // TestPage: it is one file that fetches nothing from elsewhere.
 func TestPage(t *testing.T) {
 	_, client := listen(t, admin.Options{Address: "127.0.0.1:0"})
-	r, err := client.Get("http://admin/")
+	r, err := client.Get("http://localhost/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func listen(t *testing.T, o admin.Options) (*admin.Server, *http.Client) {
 // get asks the listener for operators.
 func get(t *testing.T, client *http.Client, path string) (status int, body string) {
 	t.Helper()
-	r, err := client.Get("http://admin" + path)
+	r, err := client.Get("http://localhost" + path)
 	if err != nil {
 		t.Fatal(err)
 	}
