@@ -8,6 +8,7 @@
 # make lint    gofmt, go vet, staticcheck
 # make browser   a headless Chromium clicks through examples/chat, examples/flask_chat, the demo, its page for operators and Django's admin (SCREENSHOTS=DIR keeps pictures)
 # make h2spec   h2spec, the conformance test of HTTP/2, against weir and against golang.org/x/net/http2 alone
+# make containers   the Dockerfiles and the manifests of deploy/, with the binary of the image in an empty root
 # make cross   compile for the other systems
 # make bench   compare with peers (wrk is used where it is installed): BENCH=quick under 2 minutes, BENCH=python Python's applications, BENCH=full everything
 # make bench-deps   install what bench misses, with apt-get
@@ -31,6 +32,7 @@ ACCESSLOGFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
 .PHONY: run build test test-go race fuzz kill lint browser h2spec cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python bench-accesslog abuse clean
+.PHONY: run build test test-go race fuzz kill lint browser h2spec containers cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python abuse clean
 
 run: build
 	bin/weir demo
@@ -44,7 +46,7 @@ test:
 	cd bench && $(GO) test -count=1 ./...
 	/usr/bin/python3 python/worker_test.py
 	$(GO) test -count=1 ./...
-	$(MAKE) h2spec
+	$(MAKE) h2spec containers
 
 # The part without Python.
 test-go:
@@ -78,6 +80,7 @@ lint:
 	cd bench && ../bin/staticcheck ./...
 	cd .ci/browser && $(GO) vet ./... && ../../bin/staticcheck ./...
 	cd .ci/h2spec && $(GO) vet ./... && ../../bin/staticcheck ./...
+	cd .ci/deploy && $(GO) vet ./... && ../../bin/staticcheck ./...
 
 browser:
 	.ci/packages programs python
@@ -85,6 +88,9 @@ browser:
 
 h2spec:
 	cd .ci/h2spec && $(GO) test -count=1 -timeout 3m ./...
+
+containers:
+	cd .ci/deploy && $(GO) test -count=1 -timeout 3m ./...
 
 cross:
 	for system in darwin/arm64 darwin/amd64 freebsd/amd64 netbsd/amd64 openbsd/amd64 linux/arm64; do \
