@@ -35,7 +35,7 @@ func printConfig(s *settings) error {
 	for _, f := range s.command.Flags {
 		from := s.from(f.Name)
 		switch {
-		case f.Hidden || f.Name == "help" || f.Name == "config":
+		case f.Hidden || f.Name == "help" || f.Name == "help-all" || f.Name == "config":
 			continue
 		case from == "default" && !f.HasDefault && !f.IsBool():
 			line("# "+f.Name, "not set")

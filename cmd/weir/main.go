@@ -21,11 +21,13 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Demo    demoCommand    `cmd:"" help:"Serve the demo application."`
-	Run     runCommand     `cmd:"" help:"Serve a Python WSGI application: weir run module:callable. The word run may be left out."`
-	Check   checkCommand   `cmd:"" help:"Import a Python WSGI application, make one request, and tell whether all is well."`
-	Config  configCommand  `cmd:"" help:"Print what weir run, or another command, would be given, and where each value comes from."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Run        runCommand        `cmd:"" group:"Serve" help:"Serve a Python WSGI application: weir run module:callable. The word run may be left out."`
+	Demo       demoCommand       `cmd:"" group:"Serve" help:"Serve the demo application."`
+	Check      checkCommand      `cmd:"" group:"Look" help:"Import a Python WSGI application, make one request, and tell whether all is well."`
+	Config     configCommand     `cmd:"" group:"Look" help:"Print what weir run, or another command, would be given, and where each value comes from."`
+	Completion completionCommand `cmd:"" group:"Install" help:"Print what completes weir's command line in a shell: bash, zsh or fish."`
+	Man        manCommand        `cmd:"" group:"Install" help:"Print the manual page, in the form that man reads."`
+	Version    versionCommand    `cmd:"" group:"Look" help:"Print the version."`
 }
 
 type versionCommand struct{}
@@ -45,6 +47,8 @@ func newParser(c *cli, exit func(code int)) *kong.Kong {
 		kong.Vars{"accept": string(server.DefaultAccept), "accessLogFormat": string(accesslog.Combined), "loopback": strings.Join(forwarded.Loopback, ",")},
 		kong.Exit(exit),
 		seconds,
+		helpOptions,
+		kong.Help(printHelp),
 	)
 	if err != nil {
 		panic(err) // the cli struct is wrong

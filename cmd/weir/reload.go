@@ -15,7 +15,7 @@ import (
 
 // reloadFlags are for those who change an application while it is served.
 type reloadFlags struct {
-	Reload          bool     `help:"For development: start the workers anew when a Python file changes, and show in the browser why the application does not start."`
+	Reload          bool     `help:"For development: new workers when a Python file changes; browsers are shown why the application does not start."`
 	ReloadExtraFile []string `placeholder:"PATH" sep:"none" help:"With --reload: another file, or a directory of files, such as templates. Repeatable."`
 }
 

@@ -20,6 +20,7 @@ import (
 // serveFlags are what all commands that serve have in common.
 type serveFlags struct {
 	Config          string        `short:"c" placeholder:"FILE" help:"Configuration file (default: weir.toml, if there is one); weir config prints one."`
+	HelpAll         helpAll       `help:"Show all options."`
 	Bind            []string      `short:"b" default:"127.0.0.1:8000" placeholder:"ADDR" sep:"none" help:"Address to listen at: HOST:PORT, [::]:PORT, unix:PATH, fd://N or fd://NAME of systemd, with uwsgi:, fastcgi: or scgi: in front where it is not HTTP. Repeatable (default: ${default})."`
 	Loops           int           `placeholder:"N" help:"Number of event loops (default: the number of CPUs that may be used; a fourth of it for run)."`
 	Accept          string        `enum:"reuseport,distribute" default:"${accept}" help:"How loops come by connections: reuseport or distribute."`
