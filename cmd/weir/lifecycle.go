@@ -196,7 +196,7 @@ func (l *lifecycle) close(err error) {
 		l.last()
 	}
 	if l.why != "" {
-		fmt.Println(l.lastLine(err))
+		farewell(l.lastLine(err), err)
 	}
 }
 
@@ -209,5 +209,5 @@ func (l *lifecycle) lastLine(err error) string {
 	case l.quick:
 		how = "without waiting for what ran"
 	}
-	return fmt.Sprintf("weir has ended by %s after %v: %s", l.why, time.Since(l.began).Round(time.Second), how)
+	return fmt.Sprintf("weir has ended by %s after %v%s: %s", l.why, time.Since(l.began).Round(time.Second), answers(l.server), how)
 }

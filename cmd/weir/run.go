@@ -83,6 +83,7 @@ func (r *runCommand) Run() (err error) {
 		watcher.follow(supervisor)
 		r.adminFlags.watchWorkers(supervisor)
 		py := supervisor.Python()
+		r.summary.describe(options, py)
 		slog.Info(r.reloadFlags.state(), "python", py.Version, "interpreter", py.Path, "because", py.Why, "workers", options.Workers, "class", options.Class)
 		l.holders = []io.Closer{topics}
 		return nil

@@ -47,6 +47,8 @@ type serveFlags struct {
 	http2Flags      `group:"HTTPS and HTTP/2"`
 	tlsFlags        `group:"HTTPS and HTTP/2"`
 	acmeFlags       `group:"HTTPS and HTTP/2"`
+
+	summary summary
 }
 
 // loopsAlone is how many loops there are where the application runs on them.
@@ -110,7 +112,7 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 		plural = ""
 	}
 	serving := fmt.Sprintf("weir serves %s at %s with %d loop%s, pid %d", what, strings.Join(urls, " and "), s.Loops(), plural, os.Getpid())
-	fmt.Println(serving)
+	f.announce(serving, urls, s)
 	manager().ready(serving)
 	defer manager().watch(s)()
 	return l.serve()
