@@ -123,6 +123,18 @@ func startPushpin(t *testing.T, origin string) *pushpin {
 	eventually(t, "Pushpin passes requests on, and takes messages", func() bool {
 		return answers(p.address, "/plain") && answers(p.address, "/held") && answers(strings.TrimPrefix(p.control, "http://"), "/")
 	})
+	eventually(t, "Pushpin answers a request that it holds", func() bool {
+		got := make(chan bool, 1)
+		go func() { got <- answers(p.address, "/warm") }()
+		for {
+			select {
+			case ok := <-got:
+				return ok
+			case <-time.After(50 * time.Millisecond):
+				_ = party{control: p.control}.publish(`{"items":[{"channel":"warm","http-response":{"body":""}}]}`, "")
+			}
+		}
+	})
 	return p
 }
 
