@@ -76,7 +76,13 @@ func (h *hold) begin() {
 			h.d.Abort(err)
 			return
 		}
-		_, _ = h.d.Write(h.in.response.Content) // with none the head leaves; ErrGone: Left is told
+		content, err := h.in.content()
+		if err != nil {
+			h.site.proxy.log.Error("a stream ends, because of its first content", "error", err)
+			_ = h.d.Close()
+			return
+		}
+		_, _ = h.d.Write(content) // with none the head leaves; ErrGone: Left is told
 	} else {
 		h.d.SetDeadline(h.in.timeout, h.in.response)
 	}
@@ -281,10 +287,10 @@ func (h *hold) deliver(it *item) {
 	if f.filters != nil && !slices.Equal(f.filters, c.contentFilters()) {
 		return
 	}
-	content, ok := h.in.filter(c, it.meta, f.content)
 	if c.prev != "" {
 		c.prev = it.id
 	}
+	content, ok := h.in.filter(c, it.meta, f.content)
 	switch {
 	case !ok || f.action == ignored:
 	case f.action == hint:

@@ -114,6 +114,10 @@ func (h *hold) page(a *question) (more bool) {
 	if err == nil && in.mode == responseHold {
 		err = errHold
 	}
+	var content []byte
+	if err == nil {
+		content, err = in.content()
+	}
 	if err != nil {
 		h.site.proxy.log.Error("a stream ends, because of the instructions behind its next link", "path", a.path, "error", err)
 		h.fail()
@@ -123,7 +127,7 @@ func (h *hold) page(a *question) (more bool) {
 	same := slices.EqualFunc(h.in.channels, in.channels, func(a, b channel) bool { return a.name == b.name })
 	h.in, h.more.at, h.more.failures = in, a, 0
 	h.setClock(time.Now())
-	h.write(in.response.Content)
+	h.write(content)
 	h.mu.Unlock()
 	switch {
 	case in.mode == streamHold:
