@@ -51,10 +51,10 @@ var (
 	comment  = regexp.MustCompile(` +#.*`)
 )
 
-// commands are those of README.md and docs/python.md.
+// commands are those of README.md and of the pages on Python.
 func commands(t *testing.T) (found []command) {
 	t.Helper()
-	for _, file := range []string{"README.md", "docs/python.md"} {
+	for _, file := range []string{"README.md", "docs/python.md", "docs/grip.md"} {
 		text, err := os.ReadFile("../" + file)
 		if err != nil {
 			t.Fatal(err)

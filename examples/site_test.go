@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -73,7 +74,21 @@ func (r *record) String() string {
 	return r.text.String()
 }
 
-var bind = regexp.MustCompile(` (-b|--bind)[ =]\S+`)
+var (
+	bind      = regexp.MustCompile(` (-b|--bind)[ =]\S+`)
+	operators = regexp.MustCompile(` --admin[ =]\S+`)
+)
+
+// freeAddress is an address at which nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
 
 // serve carries a command line of the documentation out, in the folder that it is meant for, with a free port and Debian's Python,
 // which has the frameworks.
@@ -85,7 +100,7 @@ func serve(t *testing.T, c command) *site {
 	}
 	for _, variable := range os.Environ() {
 		switch name, _, _ := strings.Cut(variable, "="); name {
-		case "WEB_CONCURRENCY", "PORT", "GUNICORN_CMD_ARGS", "VIRTUAL_ENV", "DATABASE", "SESSIONS", "SECRET_KEY", "DJANGO_SETTINGS_MODULE":
+		case "WEB_CONCURRENCY", "PORT", "GUNICORN_CMD_ARGS", "VIRTUAL_ENV", "DATABASE", "SESSIONS", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "GRIP_URL":
 		default:
 			environ = append(environ, variable)
 		}
@@ -102,6 +117,11 @@ func serve(t *testing.T, c command) *site {
 		}
 	}
 	line := bind.ReplaceAllString(strings.TrimPrefix(c.line, "bin/weir "), "")
+	if operators.MatchString(line) {
+		address := freeAddress(t)
+		line = operators.ReplaceAllString(line, " --admin "+address)
+		environ = append(environ, "GRIP_URL=http://"+address+"?key=changeme")
+	}
 	if checked, ok := strings.CutPrefix(line, "run "); ok && c.file == "docs/python.md" && strings.Count(line, " --") == 1 { // --chdir
 		if out, err := shell(binary + " check " + checked + " --python /usr/bin/python3").CombinedOutput(); err != nil {
 			t.Errorf("weir check: %v\n%s", err, out)
