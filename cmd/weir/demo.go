@@ -20,7 +20,11 @@ type demoCommand struct {
 }
 
 func (d *demoCommand) Run() (err error) {
-	topics := hub.New(hub.Options{MaxMessage: d.gripFlags.maxMessage()})
+	topics, err := d.hubFlags.open(d.gripFlags.maxMessage())
+	if err != nil {
+		return err
+	}
+	defer d.hubFlags.close()
 	d.adminFlags.topics = topics
 	application := d.gripFlags.around(newDemo(topics).answer, topics)
 	if d.TestRoutes {

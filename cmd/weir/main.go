@@ -24,6 +24,8 @@ type cli struct {
 	Run        runCommand        `cmd:"" group:"Serve" help:"Serve a Python WSGI application: weir run module:callable. The word run may be left out."`
 	Demo       demoCommand       `cmd:"" group:"Serve" help:"Serve the demo application."`
 	Check      checkCommand      `cmd:"" group:"Look" help:"Import a Python WSGI application, make one request, and tell whether all is well."`
+	Publish    publishCommand    `cmd:"" group:"Hub" help:"Publish a message to a topic of a hub on NATS."`
+	Tail       tailCommand       `cmd:"" group:"Hub" help:"Print the messages of a topic of a hub on NATS as they come."`
 	Config     configCommand     `cmd:"" group:"Look" help:"Print what weir run, or another command, would be given, and where each value comes from."`
 	Completion completionCommand `cmd:"" group:"Install" help:"Print what completes weir's command line in a shell: bash, zsh or fish."`
 	Man        manCommand        `cmd:"" group:"Install" help:"Print the manual page, in the form that man reads."`

@@ -61,7 +61,11 @@ func (r *runCommand) Run() (err error) {
 	if err != nil {
 		return err
 	}
-	topics := hub.New(hub.Options{MaxMessage: r.gripFlags.maxMessage()})
+	topics, err := r.hubFlags.open(r.gripFlags.maxMessage())
+	if err != nil {
+		return err
+	}
+	defer r.hubFlags.close()
 	r.adminFlags.topics = topics
 	options, err := r.options(topics)
 	if err != nil {

@@ -40,6 +40,7 @@ type serveFlags struct {
 	limitFlags      `group:"Limits"`
 	adminFlags      `group:"Operations"`
 	gripFlags       `group:"GRIP"`
+	hubFlags        `group:"Messages"`
 	staticFlags     `group:"Files"`
 	middlewareFlags `group:"Middleware"`
 	proxyFlags      `group:"Behind a proxy"`
@@ -85,6 +86,7 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 	defer reapOrphans()()
 	defer s.Shutdown(context.Background()) // closes the addresses when it comes to nothing
 	f.adminFlags.watch(s)
+	f.hubFlags.watch(&f.adminFlags)
 	unsettle, err := f.settle(s)
 	defer unsettle()
 	if err == nil && prepare != nil {

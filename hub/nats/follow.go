@@ -46,8 +46,10 @@ func (s *Store) session() error {
 		return err
 	}
 	r := &reader{store: s, memory: s.memory.Load(), target: info.State.LastSeq}
-	if r.memory != nil && !s.stale && info.State.LastSeq < s.last {
-		s.revoke(info.State.LastSeq)
+	if r.memory != nil && !s.stale {
+		if err := s.shorter(info.State.LastSeq); err != nil {
+			return err
+		}
 	}
 	if r.memory == nil || s.stale {
 		r.begin(info)
@@ -69,7 +71,7 @@ func (s *Store) session() error {
 		return fmt.Errorf("consumer of stream %s: %w", s.options.Stream, err)
 	}
 	defer messages.Stop()
-	if consumer.CachedInfo().NumPending == 0 {
+	if info.State.Msgs == 0 || s.last >= r.target {
 		r.caughtUp()
 	}
 	for {
@@ -84,7 +86,7 @@ func (s *Store) session() error {
 		case ctx.Err() != nil && s.ctx.Err() == nil:
 			err = s.away()
 		case !r.current && errors.Is(err, client.ErrTimeout):
-			err = r.look(ctx, consumer)
+			err = r.look(ctx)
 		}
 		if err != nil {
 			return fmt.Errorf("consumer of stream %s: %w", s.options.Stream, err)
@@ -92,12 +94,28 @@ func (s *Store) session() error {
 	}
 }
 
-// revoke notes that the stream ends before the id that was seen last, so that others will have the ids of messages that
-// are lost.
-func (s *Store) revoke(end uint64) {
+// electionTime is how long a stream may be without messages that were seen, before they count as lost: a server that has
+// just become its leader may not know yet of all that was agreed.
+const electionTime = 10 * time.Second
+
+// shorter looks whether the stream ends before the id that was seen last. When that stays so, others will have the ids of
+// the messages that are lost: it is to be read anew.
+func (s *Store) shorter(end uint64) error {
+	if end >= s.last {
+		s.shortSince = time.Time{}
+		return nil
+	}
+	if s.shortSince.IsZero() {
+		s.shortSince = time.Now()
+	}
+	if time.Since(s.shortSince) < electionTime {
+		return fmt.Errorf("stream %s does not have yet what this node has seen of it", s.options.Stream)
+	}
+	s.shortSince = time.Time{}
 	s.options.Log.Error("hub: the stream has lost messages that NATS had acknowledged", "stream", s.options.Stream, "from", end+1, "to", s.last)
 	s.revoked.Store(max(s.last, s.revoked.Load()))
 	s.stale = true
+	return nil
 }
 
 // reader takes the messages of a consumer. Of the goroutine that follows the stream.
@@ -108,6 +126,7 @@ type reader struct {
 	current bool   // what the stream had at the beginning was read
 	target  uint64 // the id of the newest message at the beginning
 	counter uint64 // of the consumer's messages
+	looks   int    // since the last message
 }
 
 // begin begins with an empty memory and the oldest message of the stream.
@@ -142,6 +161,7 @@ func (r *reader) take(message jetstream.Msg) error {
 	if r.counter++; meta.Sequence.Consumer != r.counter {
 		return errors.New("messages were lost on the way")
 	}
+	r.looks = 0
 	id := meta.Sequence.Stream
 	if id <= s.last {
 		return nil
@@ -155,7 +175,8 @@ func (r *reader) take(message jetstream.Msg) error {
 		reached = r.memory.Put(hub.Message{ID: id, Topic: topic, Data: message.Data()}, meta.Timestamp)
 	}
 	s.tell(message.Headers().Get(jetstream.MsgIDHeader), reached)
-	if !r.current && (id >= r.target || meta.NumPending == 0) {
+	// That nothing is pending would not do: the server with the consumer may itself have to catch up.
+	if !r.current && id >= r.target {
 		r.caughtUp()
 	}
 	return nil
@@ -183,6 +204,7 @@ func (r *reader) lose(id uint64) {
 // caughtUp makes what was read known.
 func (r *reader) caughtUp() {
 	r.current = true
+	r.store.futile = 0
 	if r.loading {
 		r.loading, r.store.stale = false, false
 		if old := r.store.memory.Swap(r.memory); old != nil {
@@ -193,13 +215,29 @@ func (r *reader) caughtUp() {
 	r.store.troubled(nil)
 }
 
-// look asks whether there is something left to come.
-func (r *reader) look(ctx context.Context, consumer jetstream.Consumer) error {
+// A consumer that has brought nothing for maxLooks seconds, although there is something, is given up: NATS may have put it on
+// a server that lacks what others have of the stream. After maxFutile of them it is believed that there is nothing: the
+// newest message was deleted.
+const (
+	maxLooks  = 2
+	maxFutile = 5
+)
+
+// look asks whether there is something left to come: messages go by their age, too.
+func (r *reader) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	info, err := consumer.Info(ctx)
-	if err == nil && info.NumPending == 0 && info.Delivered.Consumer == r.counter {
-		r.caughtUp()
+	info, err := r.store.ensure(ctx)
+	if err != nil {
+		return err
 	}
-	return err
+	if info.State.Msgs == 0 || r.store.futile >= maxFutile {
+		r.caughtUp()
+		return nil
+	}
+	if r.looks++; r.looks < maxLooks {
+		return nil
+	}
+	r.store.futile++
+	return fmt.Errorf("it stands at %d, the stream at %d", r.store.last, info.State.LastSeq)
 }

@@ -28,8 +28,9 @@ type Options struct {
 	// CA is the path of certificates (PEM) that the server's is checked with; Certificate and Key are what the server
 	// checks.
 	CA, Certificate, Key string
-	// InProcess is a server in this process, instead of Servers.
+	// InProcess is a server in this process, instead of Servers, and User what it asks for; nil: for nothing.
 	InProcess client.InProcessConnProvider
+	User      *url.Userinfo
 
 	// Stream is the name of the stream ("weir"), and the first token of its subjects. It is created when there is
 	// none.
@@ -43,6 +44,8 @@ type Options struct {
 	// MemoryStorage has the servers keep the stream in memory and not in files.
 	MemoryStorage bool
 
+	// KeepBounds has the stream keep the bounds that it has, should they differ.
+	KeepBounds bool
 	// PublishTimeout bounds how long Append waits for the acknowledgement (5 s). It tries again within it.
 	PublishTimeout time.Duration
 	// Log is told when the store ceases to be ready, and when it is again (slog.Default).
@@ -117,6 +120,8 @@ func (o *Options) connection() ([]client.Option, error) {
 	}
 	if o.InProcess != nil {
 		options = append(options, client.InProcessServer(o.InProcess))
+		password, _ := o.User.Password()
+		options = append(options, client.UserInfo(o.User.Username(), password))
 	}
 	if o.Credentials != "" {
 		if _, err := os.ReadFile(o.Credentials); err != nil {

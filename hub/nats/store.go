@@ -44,9 +44,11 @@ type Store struct {
 	revoked atomic.Uint64              // ids up to here and above the last are of messages that the stream has lost
 
 	// Of the goroutine that follows the stream.
-	last     uint64 // the id that was seen last
-	adjusted bool   // the bounds of the stream were looked at
-	stale    bool   // memory has what the stream has lost
+	last       uint64    // the id that was seen last
+	adjusted   bool      // the bounds of the stream were looked at
+	stale      bool      // memory has what the stream has lost
+	futile     int       // consumers that brought nothing, in a row
+	shortSince time.Time // when the stream was found to lack what was seen; zero: it has it
 
 	mu      sync.Mutex
 	trouble error              // nil: the store is ready
@@ -145,7 +147,8 @@ func (s *Store) Append(topic string, data []byte) (id uint64, reached int, err e
 	}
 	select {
 	case reached = <-arrived:
-	case <-ctx.Done(): // it is safe, and will come
+	case <-ctx.Done(): // it is safe, and will come: by another consumer
+		s.disconnected()
 	}
 	return ack.Sequence, reached, nil
 }
@@ -165,6 +168,9 @@ func (s *Store) publish(ctx context.Context, message *client.Msg) (*jetstream.Pu
 		cancel()
 		if err == nil {
 			return ack, nil
+		}
+		if !s.conn.IsConnected() {
+			err = s.away()
 		}
 		if s.ctx.Err() != nil {
 			return nil, hub.ErrClosed

@@ -35,7 +35,7 @@ func (s *Store) ensure(ctx context.Context) (*jetstream.StreamInfo, error) {
 	if len(has.Config.Subjects) != 1 || has.Config.Subjects[0] != s.options.Stream+".>" {
 		return nil, fmt.Errorf("stream %s has the subjects %q, and must have %s.> alone", s.options.Stream, has.Config.Subjects, s.options.Stream)
 	}
-	if s.adjusted || !s.options.differs(has.Config) {
+	if s.adjusted || s.options.KeepBounds || !s.options.differs(has.Config) {
 		return has, nil
 	}
 	stream, err = s.js.UpdateStream(ctx, s.options.stream(has.Config))
