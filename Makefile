@@ -15,6 +15,7 @@
 # make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
 # make bench-longpoll   what clients cost that wait (PEERS=1: other servers too; FULL=1: 1,000,000 sockets)
 # make bench-handover   what calls that block cost, and what others notice of them
+# make bench-cluster   three weirs on three NATS servers, one of each killed (CLUSTERFLAGS='--topics 200 --duration 20s' for less)
 # make bench-python   Python's applications: weir run beside gunicorn, uwsgi and others
 # make bench-accesslog   what an access log in JSON costs, and whether it loses lines
 # make bench-compare REF=COMMIT   CPU a request of the working tree and of COMMIT
@@ -33,6 +34,10 @@ TOOLS = $(CURDIR)/.ci/tools
 
 .PHONY: run build test test-go race fuzz kill lint browser h2spec cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python bench-accesslog abuse clean
 .PHONY: run build test test-go race fuzz kill lint browser h2spec containers cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python abuse clean
+CLUSTERFLAGS ?=
+TOOLS = $(CURDIR)/.ci/tools
+
+.PHONY: run build test test-go race fuzz kill lint browser h2spec cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python bench-cluster abuse clean
 
 run: build
 	bin/weir demo
@@ -118,6 +123,11 @@ bench-handover: build
 bench-python: build
 	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench run -preset python -weir ../bin/weir $(BENCHFLAGS)
 	cd bench && $(GO) build -o bin/weir-python ./python && bin/weir-python --weir ../bin/weir $(PYTHONFLAGS)
+
+# NATS is built at the version that weir has inside.
+bench-cluster: build
+	$(GO) build -o bench/bin/nats-server github.com/nats-io/nats-server/v2
+	cd bench && $(GO) build -o bin/weir-cluster ./cluster && bin/weir-cluster --weir ../bin/weir --nats bin/nats-server --markdown $(CLUSTERFLAGS)
 
 bench: build
 	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench run -preset $(BENCH) -weir ../bin/weir $(BENCHFLAGS)
