@@ -16,7 +16,7 @@ import (
 // TestAdmin looks at the page for operators while requests are answered: the charts move, and stay readable in the dark and on a phone.
 func TestAdmin(t *testing.T) {
 	demo := start(t, "weir", "demo", "--bind", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-	at := regexp.MustCompile(`"operators may ask" address=(\S+)`)
+	at := regexp.MustCompile(`"operators may ask","address":"([^"]+)"`)
 	for end := time.Now().Add(patience); at.FindString(demo.stderr.String()) == ""; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("no address in %q", demo.stderr.String())

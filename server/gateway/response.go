@@ -6,20 +6,21 @@ import (
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/server/exchange"
+	"github.com/weirhttp/weir/server/tally"
 )
 
 // response is the response to a request: the side of exchange.Wire that writes to the connection.
 type response struct {
 	c        *conn
-	begun    int64 // when the request was, as tally has it; 0: it is not counted
 	sent     int64 // octets of content that were passed to the connection
 	file     rest
-	status   int32 // 0: no head is sent
-	sized    bool  // the head has told how much content follows, or that there is none
-	close    bool  // the connection does not persist after this response
-	finished bool  // the response is written
-	complete bool  // and whole
-	short    bool  // the file that was sent last has ended early
+	begun    tally.Moment // when the request was; zero: it is not counted
+	status   int16        // 0: no head is sent
+	sized    bool         // the head has told how much content follows, or that there is none
+	close    bool         // the connection does not persist after this response
+	finished bool         // the response is written
+	complete bool         // and whole
+	short    bool         // the file that was sent last has ended early
 }
 
 // rest is what is left to send of a file. It leaves a record at a time, each when the one before has left.
@@ -35,7 +36,7 @@ func (r *response) Hints([]app.Header) {}
 // Head implements exchange.Wire. Date and Server are the web server's, and so is how its own connection goes on.
 func (r *response) Head(h *exchange.Head) {
 	c := r.c
-	r.status = int32(h.Code)
+	r.status = int16(h.Code)
 	if c.protocol.log != nil {
 		c.noteHead(h.Headers)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/weirhttp/weir/httpparse"
 	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server/exchange"
+	"github.com/weirhttp/weir/server/tally"
 )
 
 // conn is a connection that speaks HTTP/1.1. While it is idle, this struct is all that it costs.
@@ -394,7 +395,7 @@ func (c *conn) refuse(code int, why string) {
 		c.logRefusal(code, len(text))
 	}
 	if t := c.protocol.tally; t != nil {
-		begun := int64(0)
+		var begun tally.Moment
 		if r := c.reply(); r != nil {
 			begun = r.begun
 		}

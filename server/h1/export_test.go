@@ -1,6 +1,13 @@
 package h1
 
-import "github.com/weirhttp/weir/loop"
+import (
+	"unsafe"
+
+	"github.com/weirhttp/weir/loop"
+)
+
+// ParkedSize is what a request that waits takes, in octets.
+const ParkedSize = unsafe.Sizeof(parked{})
 
 // For the tests of the transition table.
 const (

@@ -272,3 +272,10 @@ func TestParkedReset(t *testing.T) {
 		}
 	}
 }
+
+// TestParkedSize: very many requests wait. The allocator has 112 octets, and then 128.
+func TestParkedSize(t *testing.T) {
+	if h1.ParkedSize > 112 {
+		t.Errorf("a request that waits takes %d octets", h1.ParkedSize)
+	}
+}

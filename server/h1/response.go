@@ -7,14 +7,15 @@ import (
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/server/exchange"
+	"github.com/weirhttp/weir/server/tally"
 )
 
 // reply is the response to a request: the side of exchange.Wire that writes to the connection.
 type reply struct {
 	c        *conn
-	begun    int64 // when the request was, as tally has it; 0: it is not counted
-	sent     int64 // octets of content that were passed to the connection
-	status   int32 // 0: no head is sent
+	sent     int64        // octets of content that were passed to the connection
+	begun    tally.Moment // when the request was; zero: it is not counted
+	status   int16        // 0: no head is sent
 	framing  framing
 	http10   bool // the client speaks HTTP/1.0
 	headSent bool
@@ -37,7 +38,7 @@ const (
 // Head implements exchange.Wire.
 func (r *reply) Head(h *exchange.Head) {
 	c := r.c
-	r.headSent, r.status = true, int32(h.Code)
+	r.headSent, r.status = true, int16(h.Code)
 	if c.protocol.log != nil {
 		c.noteHead(h.Headers)
 	}

@@ -2,10 +2,7 @@
 // requests that are answered on goroutines behind a mutex.
 package tally
 
-import (
-	"sync"
-	"time"
-)
+import "sync"
 
 // Codes is one more than the largest status that is counted by itself.
 const Codes = 1000
@@ -27,39 +24,34 @@ type Requests struct {
 	// Malformed is the number of requests that the parser refused, by httpparse.Kind.
 	Malformed [Kinds]uint64
 
-	last int64 // when the last request of this event was answered; 0: none was
+	last int64 // when the last request of this event was answered, by now; 0: none was
 }
-
-var epoch = time.Now()
-
-// now is the time in nanoseconds of the monotonic clock, never 0.
-func now() int64 { return int64(time.Since(epoch)) + 1 }
 
 // Arrive tells that input has come, in which several requests may be.
 func (r *Requests) Arrive() { r.last = 0 }
 
 // Begin counts a request whose head is whole, and returns when that was. A request that came together with another one begins when that one was
 // answered, which saves looking at the clock.
-func (r *Requests) Begin() (begun int64) {
+func (r *Requests) Begin() (begun Moment) {
 	r.Active++
 	if r.last == 0 {
 		r.last = now()
 	}
-	return r.last
+	return momentOf(r.last)
 }
 
-// End counts a request that has ended with the status, and was begun; 0: it was not.
-func (r *Requests) End(begun int64, status int) {
+// End counts a request that has ended with the status, and was begun; the zero Moment: it was not.
+func (r *Requests) End(begun Moment, status int) {
 	if uint(status) >= Codes {
 		status = Codes - 1
 	}
 	r.Answered[status]++
-	if begun == 0 {
+	if begun == (Moment{}) {
 		return
 	}
 	r.Active--
 	r.last = now()
-	r.Latency.Add(r.last - begun)
+	r.Latency.Add(begun.until(r.last))
 }
 
 // Refuse counts a request that the parser refused.
@@ -117,15 +109,15 @@ type Shared struct {
 }
 
 // Begin is Requests.Begin.
-func (s *Shared) Begin() (begun int64) {
+func (s *Shared) Begin() (begun Moment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.r.Active++
-	return now()
+	return momentOf(now())
 }
 
 // End is Requests.End.
-func (s *Shared) End(begun int64, status int) {
+func (s *Shared) End(begun Moment, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.r.End(begun, status)
