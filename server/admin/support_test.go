@@ -63,6 +63,8 @@ func listen(t *testing.T, o admin.Options) (*admin.Server, *http.Client) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.Close() })
+	a.SetAlive(patience) // the machine may be slow
+	a.SetScrape(patience)
 	network, address := "tcp", a.Address()
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, address = "unix", path
