@@ -33,21 +33,25 @@ type site struct {
 }
 
 // request is what is kept of a request, to ask again: one object of octets, since very many may wait.
-type request struct{ octets []byte }
+type request struct {
+	octets []byte
+	whole  bool // with all of its content
+}
 
 // newRequest copies what an application may want to know again.
 func newRequest(environ *app.Environ) *request {
-	q := &request{make([]byte, 0, 512)}
+	q := &request{octets: make([]byte, 0, 512)}
 	for _, key := range []string{"REQUEST_METHOD", "wsgi.url_scheme", "REMOTE_ADDR", "REMOTE_PORT", "SERVER_NAME", "SERVER_PORT", "SCRIPT_NAME"} {
 		q.add([]byte(environ.Get(key)))
 	}
 	q.add(environ.Path())
 	q.add(environ.Query())
-	content := []byte(nil)
-	if n := environ.ContentLength(); n > 0 && n <= maxContent {
-		content, _ = environ.Input().View()
+	content, whole := environ.Input().View()
+	if q.whole = whole && len(content) <= maxContent; q.whole {
+		q.add(content)
+	} else {
+		q.add(nil)
 	}
-	q.add(content)
 	for name, value := range environ.Fields() {
 		if !isGrip(string(name)) {
 			q.add(name)

@@ -51,6 +51,7 @@ type step struct {
 // TestDifferential has the same application answer the same requests behind Pushpin and in weir, and publishes the same: what clients get, octet by
 // octet but for what normal takes away, what the application sees, and what publishers are told are equal, but for what docs/pushpin.md lists.
 func TestDifferential(t *testing.T) {
+	t.Parallel()
 	scenarios, listed := readScenarios(t), readDifferences(t)
 	behind, inside := newOrigin(scenarios), newOrigin(scenarios)
 	server := httptest.NewServer(behind)

@@ -125,6 +125,7 @@ func TestVanished(t *testing.T) {
 
 // TestClosed: when the hub closes, a stream ends, and a held request gets the answer that it has for the case that nothing comes.
 func TestClosed(t *testing.T) {
+	t.Parallel()
 	w := handler(t, instructions)
 	stream, response := w.get(t, "/stream?channel=a"), w.get(t, "/response?channel=a")
 	w.held(t, "a", 2)

@@ -1,6 +1,7 @@
 package grip
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -129,7 +130,11 @@ func (h *hold) attach() bool {
 		return !h.ended()
 	}
 	detach, err := h.site.proxy.hub.Attach(h.d, topics, h)
-	if err != nil {
+	switch {
+	case errors.Is(err, hub.ErrClosed):
+		h.close()
+		return false
+	case err != nil:
 		h.site.proxy.log.Error("a request is not held", "channels", names, "error", err)
 		h.fail()
 		return false

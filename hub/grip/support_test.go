@@ -50,7 +50,12 @@ type weir struct {
 // serve serves an application with GRIP around it.
 func serve(t testing.TB, options grip.Options, application app.Application) *weir {
 	t.Helper()
-	topics := hub.New(hub.Options{MaxMessage: 1_000_000})
+	return serveWith(t, hub.New(hub.Options{MaxMessage: 1_000_000}), options, application)
+}
+
+// serveWith is serve with a hub.
+func serveWith(t testing.TB, topics *hub.Hub, options grip.Options, application app.Application) *weir {
+	t.Helper()
 	if options.Log == nil {
 		options.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}

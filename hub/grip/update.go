@@ -29,6 +29,10 @@ func (h *hold) update() {
 		return
 	case h.stream && h.in.next == "":
 		return
+	case !h.stream && !h.request.whole:
+		h.site.proxy.log.Error("a request cannot be made again, because its content was not kept; its client gets the answer for the case that nothing comes", "path", h.request.path())
+		h.close()
+		return
 	}
 	h.asking, h.again = true, false
 	f := h.askAgain
@@ -143,18 +147,28 @@ func (h *hold) page(a *question) (more bool) {
 	return h.room()
 }
 
-// room waits until the client has room. It is false when it has left.
+// room tells whether the client has room for another page. When it has none, that is fetched later; nobody waits meanwhile.
 func (h *hold) room() bool {
-	for {
-		unsent, err := h.d.Write(nil)
-		if err != nil {
-			h.end()
-			return false
+	unsent, err := h.d.Write(nil)
+	switch {
+	case err != nil:
+		h.end()
+		return false
+	case unsent <= highWater:
+		return true
+	}
+	h.d.After(100*time.Millisecond, func() {
+		if !h.over.Load() && h.room() {
+			h.fetch()
 		}
-		if unsent <= highWater {
-			return true
-		}
-		time.Sleep(100 * time.Millisecond)
+	})
+	return false
+}
+
+// fetch has the next page fetched.
+func (h *hold) fetch() {
+	if !h.over.Load() && !h.site.proxy.asks.do(h.goOn) {
+		go h.fail()
 	}
 }
 
@@ -170,11 +184,7 @@ func (h *hold) retry(a *question) {
 		return
 	}
 	wait := time.Second<<failures + rand.N(time.Second)
-	h.d.After(wait, func() {
-		if !h.over.Load() && !h.site.proxy.asks.do(h.goOn) {
-			go h.fail()
-		}
-	})
+	h.d.After(wait, h.fetch)
 }
 
 // holdOn ends an update of a stream: what has come meanwhile is sent, as far as it follows what the application knew.
