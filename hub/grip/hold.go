@@ -112,41 +112,47 @@ func (h *hold) attach() bool {
 	before, in := h.detach, h.in
 	h.detach = nil
 	h.mu.Unlock()
+	if before != nil {
+		defer before() // none is missed in between, and what comes twice is in the queue once
+	}
 	names := make([]string, 0, len(in.channels))
 	topics := make([]string, 0, len(in.channels))
 	for _, c := range in.channels {
 		if name := h.name(c.name); !slices.Contains(names, name) {
 			names = append(names, name)
 			topics = append(topics, topic(name))
-			h.site.proxy.shard(name).hold(name)
 		}
 	}
-	h.release(h.names.Swap(&names))
-	if before != nil {
-		defer before() // none is missed in between, and what comes twice is in the queue then
-	}
+	var detach func()
 	if len(topics) == 0 {
 		h.d.Watch(h)
-		return !h.ended()
+	} else {
+		var err error
+		detach, err = h.site.proxy.hub.Attach(h.d, topics, h)
+		switch {
+		case errors.Is(err, hub.ErrClosed):
+			h.close()
+			return false
+		case err != nil:
+			h.site.proxy.log.Error("a request is not held", "channels", names, "error", err)
+			h.fail()
+			return false
+		}
 	}
-	detach, err := h.site.proxy.hub.Attach(h.d, topics, h)
-	switch {
-	case errors.Is(err, hub.ErrClosed):
-		h.close()
-		return false
-	case err != nil:
-		h.site.proxy.log.Error("a request is not held", "channels", names, "error", err)
-		h.fail()
-		return false
+	for _, name := range names { // now they are put in order for it, too
+		h.site.proxy.shard(name).hold(name)
 	}
+	h.release(h.names.Swap(&names))
 	h.mu.Lock()
 	h.detach = detach
 	h.mu.Unlock()
-	if h.ended() {
-		detach()
-		return false
+	if !h.ended() {
+		return true
 	}
-	return true
+	if detach != nil {
+		detach()
+	}
+	return false
 }
 
 // ended tells whether the hold has ended; what attach has noted since is taken back.
