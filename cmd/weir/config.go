@@ -40,6 +40,9 @@ func printConfig(s *settings) error {
 		case from == "default" && !f.HasDefault && !f.IsBool():
 			line("# "+f.Name, "not set")
 			continue
+		case f.Tag.Has("secret"):
+			line("# "+f.Name, "not shown, "+from)
+			continue
 		}
 		setting, err := assignment(f.Name, f.Target.Interface())
 		if err != nil {

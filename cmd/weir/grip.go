@@ -13,7 +13,7 @@ import (
 // gripFlags put GRIP around the application (docs/grip.md).
 type gripFlags struct {
 	Grip             bool   `help:"Hold the requests of the application that it wants held (Grip-Hold and others), and publish what comes to POST /publish/ at the address of --admin (docs/grip.md)."`
-	GripKey          string `placeholder:"KEY" help:"Key that signs requests to the application (Grip-Sig) and verifies the tokens of those who publish; with base64: in front, octets in base64. Better in WEIR_GRIP_KEY."`
+	GripKey          string `secret:"" placeholder:"KEY" help:"Key that signs requests to the application (Grip-Sig) and verifies the tokens of those who publish; with base64: in front, octets in base64. Better in WEIR_GRIP_KEY."`
 	GripIss          string `name:"grip-iss" default:"pushpin" placeholder:"TEXT" help:"Issuer in Grip-Sig (default: ${default})."`
 	GripPrefix       string `placeholder:"TEXT" help:"What publishers have in front of the names of channels that the application subscribes clients to."`
 	GripRequireToken bool   `help:"Refuse those who publish without a token."`
