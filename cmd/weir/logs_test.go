@@ -269,3 +269,29 @@ func TestErrorLogfile(t *testing.T) {
 		t.Errorf("exit %d, %q", status, stderr)
 	}
 }
+
+// TestAccessLogNobodyReads: weir ends although its access log is stuck.
+func TestAccessLogNobodyReads(t *testing.T) {
+	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--access-log", stuckPipe(t))
+	for range 20 {
+		p.ask("GET", "/plaintext?"+strings.Repeat("x", 8000))
+	}
+	if status := p.stop(); status != 0 || !strings.Contains(p.stderr.String(), "last lines are lost") {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+}
+
+// stuckPipe is the name of a pipe that somebody has opened and does not read.
+func stuckPipe(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return path
+}

@@ -5,15 +5,15 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
 // File is a log file, or a standard stream. Its methods are safe for use by any goroutine.
 type File struct {
-	path string // "": a standard stream
-
-	mu   sync.Mutex
-	file *os.File // guarded by mu; nil: closed
+	path string     // "": a standard stream
+	mu   sync.Mutex // held while something is written, and while the file changes
+	file atomic.Pointer[os.File]
 }
 
 // permission is what the umask leaves of it.
@@ -25,7 +25,13 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{path: path, file: file}, nil
+	return newFile(path, file), nil
+}
+
+func newFile(path string, file *os.File) *File {
+	f := &File{path: path}
+	f.file.Store(file)
+	return f
 }
 
 func open(path string) (*os.File, error) {
@@ -40,21 +46,18 @@ func Stream(stream *os.File) (*File, error) {
 		return nil, os.NewSyscallError("dup", err)
 	}
 	syscall.CloseOnExec(fd)
-	return &File{file: os.NewFile(uintptr(fd), stream.Name())}, nil
+	return newFile("", os.NewFile(uintptr(fd), stream.Name())), nil
 }
 
-// Write implements io.Writer. A write is whole in one file: Reopen waits for it.
+// Write implements io.Writer. A write is whole in one file.
 func (f *File) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.file == nil {
-		return 0, os.ErrClosed
-	}
-	return f.file.Write(p)
+	return f.file.Load().Write(p)
 }
 
-// Reopen opens the file again, under the name that it had. What was written is in the old one, what comes is written to the new one. When
-// it cannot be opened, the old one is used on.
+// Reopen opens the file again, under the name that it had. What was written is in the old one when it returns, what comes is written to the new
+// one. When it cannot be opened, the old one is used on. It is not called behind Close.
 func (f *File) Reopen() error {
 	if f.path == "" {
 		return nil
@@ -64,27 +67,14 @@ func (f *File) Reopen() error {
 		return err
 	}
 	f.mu.Lock()
-	old := f.file
-	if old == nil {
-		old = file // closed meanwhile
-	} else {
-		f.file = file
-	}
-	f.mu.Unlock()
-	return old.Close()
+	defer f.mu.Unlock()
+	return f.file.Swap(file).Close()
 }
 
-// Close closes the file. To close it again is harmless.
+// Close closes the file. It does not wait for a write that does not end. To close it again is harmless.
 func (f *File) Close() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.file == nil {
-		return nil
+	if err := f.file.Load().Close(); !errors.Is(err, os.ErrClosed) {
+		return err
 	}
-	err := f.file.Close()
-	f.file = nil
-	if errors.Is(err, os.ErrClosed) {
-		return nil
-	}
-	return err
+	return nil
 }

@@ -8,7 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/weirhttp/weir/server/logfile"
 )
@@ -156,4 +158,38 @@ func TestCannotOpen(t *testing.T) {
 	if _, err := logfile.Open(filepath.Join(t.TempDir(), "missing", "log")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestStuck: nobody waits for a reader that does not read.
+func TestStuck(t *testing.T) {
+	var ends [2]int
+	if err := syscall.Pipe(ends[:]); err != nil { // one that blocks, as standard streams are
+		t.Fatal(err)
+	}
+	r, w := os.NewFile(uintptr(ends[0]), "r"), os.NewFile(uintptr(ends[1]), "w")
+	defer w.Close()
+	f, err := logfile.Stream(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		_, _ = f.Write(make([]byte, 1<<20)) // more than a pipe holds
+	}()
+	if _, err := r.Read(make([]byte, 1)); err != nil { // it is writing
+		t.Fatal(err)
+	}
+	closed := make(chan error)
+	go func() { closed <- f.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("Close waits")
+	}
+	_ = r.Close()
+	<-written // with an error
 }
