@@ -1,13 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/weirhttp/weir/server"
 )
 
 // Sockets that the process was started with, by systemd's protocol (sd_listen_fds(3)). go-systemd's activation package makes an os.File of each,
@@ -52,41 +56,72 @@ var passedSockets = sync.OnceValues(func() (sockets passed, err error) {
 	return sockets, nil
 })
 
-// replace are the addresses to listen at, given those of --bind. The sockets take the place of all of them, as gunicorn has it; but when one
-// is a descriptor, the user has chosen. fd://NAME is every socket of that name.
-func (p passed) replace(bind []string) (addresses []string, err error) {
-	chosen := false
+// usePassed puts them into a server.Config: they take the place of all addresses of --bind, as gunicorn has it. But when one of these is a descriptor, the
+// user has chosen. fd://NAME is every socket of that name, and for --admin the one.
+func (f *serveFlags) usePassed(c *server.Config) error {
+	sockets, err := passedSockets()
+	if err != nil {
+		return err
+	}
+	if admin, err := sockets.named("--admin", f.Admin); err != nil {
+		return err
+	} else if len(admin) == 1 {
+		f.Admin = admin[0]
+	}
+	bind, chosen := c.Bind, false
+	c.Bind = nil
 	for _, address := range bind {
-		protocol, descriptor, ok := strings.Cut(address, "fd://")
-		chosen = chosen || ok
-		if _, err := strconv.Atoi(descriptor); !ok || err == nil {
-			addresses = append(addresses, address)
-			continue
+		named, err := sockets.named("--bind", address)
+		if err != nil {
+			return err
 		}
-		named := p.named(descriptor, protocol)
-		if len(named) == 0 {
-			return nil, &usageError{fmt.Sprintf("--bind %s: systemd has passed no socket of this name (%s)", address, p)}
+		chosen = chosen || strings.Contains(address, "fd://")
+		c.Bind = append(c.Bind, named...)
+	}
+	if rest := sockets.without(append(c.Bind, f.Admin)); chosen {
+		if len(rest) > 0 && !f.told {
+			slog.Warn("nobody serves these sockets that systemd has passed, and clients may wait there: name them by --bind", "sockets", rest)
 		}
-		addresses = append(addresses, named...)
+	} else if len(rest) > 0 {
+		c.Bind = nil
+		for _, socket := range rest {
+			c.Bind = append(c.Bind, socket.address())
+		}
+		if !f.told {
+			slog.Info("sockets that systemd has passed take the place of --bind", "sockets", rest, "in-the-place-of", strings.Join(bind, " "))
+		}
 	}
-	if chosen || len(p) == 0 {
-		return addresses, nil
+	f.told = true
+	return nil
+}
+
+func (s passedSocket) address() string { return fmt.Sprintf("fd://%d", s.FD) }
+
+// named are the addresses that an address means: itself, or the sockets of the name in it.
+func (p passed) named(option, address string) (addresses []string, err error) {
+	protocol, name, ok := strings.Cut(address, "fd://")
+	if _, err := strconv.Atoi(name); !ok || err == nil {
+		return []string{address}, nil
 	}
-	addresses = nil
 	for _, socket := range p {
-		addresses = append(addresses, fmt.Sprintf("fd://%d", socket.FD))
+		if socket.Name == name {
+			addresses = append(addresses, protocol+socket.address())
+		}
+	}
+	if len(addresses) == 0 {
+		return nil, &usageError{fmt.Sprintf("%s %s: systemd has passed no socket of this name, but: %s", option, address, cmp.Or(p.String(), "none"))}
 	}
 	return addresses, nil
 }
 
-// named are the addresses of the sockets of a name.
-func (p passed) named(name, protocol string) (addresses []string) {
+// without are the sockets that are not among the addresses.
+func (p passed) without(addresses []string) (rest passed) {
 	for _, socket := range p {
-		if socket.Name == name {
-			addresses = append(addresses, fmt.Sprintf("%sfd://%d", protocol, socket.FD))
+		if !slices.ContainsFunc(addresses, func(a string) bool { return strings.HasSuffix(a, socket.address()) }) {
+			rest = append(rest, socket)
 		}
 	}
-	return addresses
+	return rest
 }
 
 // String lists the names.
@@ -97,8 +132,5 @@ func (p passed) String() string {
 			names = append(names, socket.Name)
 		}
 	}
-	if len(names) == 0 {
-		return "it has passed none"
-	}
-	return "there are " + strings.Join(names, ", ")
+	return strings.Join(names, ", ")
 }

@@ -14,7 +14,7 @@ import (
 
 // adminFlags open a listener for operators.
 type adminFlags struct {
-	Admin string `placeholder:"ADDR" help:"Address for operators, HOST:PORT or unix:PATH: health, metrics, profiles. Off by default."`
+	Admin string `placeholder:"ADDR" help:"Address for operators, HOST:PORT, unix:PATH or fd://NAME of systemd: health, metrics, profiles. Off by default."`
 
 	admin  *admin.Server // nil: there is none
 	topics *hub.Hub      // nil: there is none

@@ -165,7 +165,10 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 	if err := f.limitFlags.apply(&c); err != nil {
 		return c, err
 	}
-	if err := f.serviceFlags.apply(&c); err != nil {
+	if err := f.serviceFlags.apply(); err != nil {
+		return c, err
+	}
+	if err := f.usePassed(&c); err != nil {
 		return c, err
 	}
 	if err := f.staticFlags.check(); err != nil {

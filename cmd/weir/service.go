@@ -19,23 +19,14 @@ type serviceFlags struct {
 	Pid        string `short:"p" placeholder:"FILE" help:"File that has the number of the process while it serves."`
 
 	identity *identity // to become; nil: weir stays who it is
+	told     bool      // which sockets of systemd are served
 }
 
-// apply looks the user up, and puts the sockets that systemd has passed into a server.Config.
-func (f *serviceFlags) apply(c *server.Config) (err error) {
+// apply looks the user up.
+func (f *serviceFlags) apply() (err error) {
 	if f.identity == nil { // the flags are looked at before Python is started, and again
-		if f.identity, err = findIdentity(f.User, f.Group); err != nil {
-			return err
-		}
+		f.identity, err = findIdentity(f.User, f.Group)
 		f.identity.setEnvironment()
-	}
-	sockets, err := passedSockets()
-	if err != nil {
-		return err
-	}
-	bind := c.Bind
-	if c.Bind, err = sockets.replace(bind); err == nil && len(sockets) > 0 && !slices.Equal(bind, c.Bind) {
-		slog.Info("sockets that systemd has passed take the place of --bind", "sockets", sockets, "in-the-place-of", strings.Join(bind, " "))
 	}
 	manager() // its variables are not for the workers
 	return err

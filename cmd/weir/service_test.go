@@ -100,6 +100,47 @@ func TestUser(t *testing.T) {
 	}
 }
 
+// TestUserUpgrade: the successor is who its predecessor had become, and has the socket, the log and the pid file, which lie in root's folder.
+func TestUserUpgrade(t *testing.T) {
+	if os.Getuid() != 0 {
+		wantRefusal(t, "demo", "--user", "4321", "--group", "1234")
+		return
+	}
+	dir := reachable(t)
+	program, socket, log, pid := filepath.Join(dir, "weir"), filepath.Join(dir, "socket"), filepath.Join(dir, "log"), filepath.Join(dir, "pid")
+	if out, err := exec.Command("cp", binary, program).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p := startBy(t, nil, program, "demo", "-b", "unix:"+socket, "--user", "4321", "--group", "1234", "--access-log", log, "--pid", pid)
+	_ = p.cmd.Process.Signal(syscall.SIGUSR2)
+	next := 0
+	t.Cleanup(func() {
+		if next > 1 {
+			_ = syscall.Kill(next, syscall.SIGKILL)
+		}
+	})
+	until(t, "another process in the pid file", func() bool {
+		if p.cmd.Process.Pid != readPID(pid) {
+			next = readPID(pid)
+		}
+		return next != 0
+	})
+	if who := identityOf(t, next); len(who) != 1 || !strings.HasPrefix(who[0], "Uid: 4321") {
+		t.Errorf("the successor is %q", who)
+	}
+	if r := askAt(t, "unix:"+socket, "GET", "/plaintext"); r.StatusCode != 200 {
+		t.Error(r.Status)
+	}
+	_ = syscall.Kill(next, syscall.SIGTERM)
+	wantGone(t, next)
+	if status := p.wait(); status != 0 { // the other one has had its standard output
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+	if text, err := os.ReadFile(log); err != nil || strings.Count(string(text), "/plaintext") != 1 {
+		t.Errorf("the log has %q, %v", text, err)
+	}
+}
+
 // TestUserOfWorkers: Python's workers are that user from the start, with its groups and its home, and so are later ones.
 func TestUserOfWorkers(t *testing.T) {
 	nobody, err := user.Lookup("nobody")
@@ -270,6 +311,7 @@ func TestPassedSockets(t *testing.T) {
 		{given + "LISTEN_PID=$$", "-b 127.0.0.1:0 -b fd://back", "? 1"},
 		{given + "LISTEN_PID=$$", "-b fd://4 -b uwsgi:fd://web", "1 uwsgi:0"},
 		{"LISTEN_FDS=2 LISTEN_PID=$$", "-b fd://unknown", "0 1"},
+		{given + "LISTEN_PID=$$", "--admin fd://back", "0"},
 		{given + "LISTEN_PID=1", "-b 127.0.0.1:0", "?"},
 	} {
 		t.Run(c.variables+" "+c.args, func(t *testing.T) {
@@ -287,6 +329,9 @@ func TestPassedSockets(t *testing.T) {
 			if strings.Join(got, " ") != c.want {
 				t.Errorf("it serves at %q: %s", p.at, p.stderr.String())
 			}
+			if warned := strings.Contains(p.stderr.String(), "nobody serves these sockets"); warned != (c.args == "-b fd://back" || strings.HasPrefix(c.want, "?") && c.args != "-b 127.0.0.1:0") {
+				t.Errorf("stderr is %s", p.stderr.String())
+			}
 			if !strings.Contains(c.want, "uwsgi") {
 				if r := p.ask("GET", "/plaintext"); r.StatusCode != 200 {
 					t.Error(r.Status)
@@ -297,9 +342,11 @@ func TestPassedSockets(t *testing.T) {
 			}
 		})
 	}
-	status, _, stderr := runToEnd(t, "demo", "-b", "fd://web")
-	if status != 2 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "--bind fd://web") {
-		t.Errorf("exit %d, %q", status, stderr)
+	for _, option := range []string{"--bind", "--admin"} {
+		status, _, stderr := runToEnd(t, "demo", option, "fd://web")
+		if status != 2 || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, option+" fd://web") {
+			t.Errorf("exit %d, %q", status, stderr)
+		}
 	}
 }
 
