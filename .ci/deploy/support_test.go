@@ -202,7 +202,7 @@ func start(t *testing.T, contained bool, args ...string) *server {
 		}
 	}
 	for deadline := time.Now().Add(patience); s.admin == "" && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if m := regexp.MustCompile(`operators may ask" address=\S*(:\d+)`).FindStringSubmatch(s.log()); m != nil {
+		if m := regexp.MustCompile(`operators may ask.*address\S*?(:\d+)`).FindStringSubmatch(s.log()); m != nil {
 			s.admin = "127.0.0.1" + m[1]
 		}
 	}
