@@ -101,5 +101,7 @@ func TestSocketActivation(t *testing.T) {
 	if response.StatusCode != 200 {
 		t.Error(response.Status)
 	}
-	p.until("the log", func() bool { return strings.Contains(p.out.String(), "sockets that systemd has passed take the place of --bind") })
+	p.until("the log", func() bool {
+		return strings.Contains(p.out.String(), "sockets that systemd has passed take the place of --bind")
+	})
 }

@@ -458,3 +458,25 @@ func TestWatchdog(t *testing.T) {
 		return len(messages) == 0 && strings.Contains(p.stderr.String(), "does not answer")
 	})
 }
+
+// TestNotifyUpgrade: systemd is told which process is the service from now on, and of no end.
+func TestNotifyUpgrade(t *testing.T) {
+	socket, messages := notifySocket(t)
+	p := startUnder(t, nil, "NOTIFY_SOCKET="+socket, "demo", "-b", "127.0.0.1:0")
+	await(t, messages, "READY=1")
+	_ = p.cmd.Process.Signal(syscall.SIGUSR2)
+	await(t, messages, "READY=1") // the successor has the variable
+	next, err := strconv.Atoi(strings.TrimPrefix(await(t, messages, "MAINPID="), "MAINPID="))
+	if err != nil || next <= 1 || next == p.cmd.Process.Pid {
+		t.Fatal(next, err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(next, syscall.SIGKILL) }) // or its output has no end
+	wantGone(t, p.cmd.Process.Pid)
+	for len(messages) > 0 {
+		if m := <-messages; strings.Contains(m, "STOPPING=1") {
+			t.Errorf("it said %q", m)
+		}
+	}
+	_ = syscall.Kill(next, syscall.SIGTERM)
+	await(t, messages, "STOPPING=1")
+}
