@@ -57,6 +57,7 @@ func TestDevelopFailures(t *testing.T) {
 	for i, c := range []struct{ name, text, want string }{
 		{"syntax", "def (\n", "SyntaxError"},
 		{"exception", "raise ValueError('<b>&')\n", "ValueError: <b>&"},
+		{"much to say", "raise ValueError('€' * (1 << 20))\n", "€€€"},
 		{"missing module", "import no_such_module_anywhere\n", "No module named 'no_such_module_anywhere'"},
 		{"no application", "pass\n", "no attribute 'app'"},
 		{"not WSGI", "app = 3\n", "not a WSGI application"},

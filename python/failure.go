@@ -20,6 +20,9 @@ func (f *failure) answer(asPage bool) *app.Response {
 	return f.text
 }
 
+// longestTitle is how much of what is wrong is in the title of the page, in characters.
+const longestTitle = 300
+
 //go:embed failure.html
 var failureSource string
 
@@ -34,6 +37,9 @@ func newFailure(err error) *failure {
 	}
 	lines := strings.Split(strings.TrimSpace(what.Traceback), "\n")
 	what.Title = lines[len(lines)-1]
+	if title := []rune(what.Title); len(title) > longestTitle {
+		what.Title = string(title[:longestTitle]) + " ..."
+	}
 	var page bytes.Buffer
 	if err := failurePage.Execute(&page, what); err != nil {
 		page.WriteString(html.HTMLEscapeString(err.Error()))
