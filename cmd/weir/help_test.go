@@ -15,9 +15,14 @@ import (
 // flagOfHelp is where the help describes a flag.
 var flagOfHelp = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z0-9-]+)`)
 
+var flagsFound map[string][]string
+
 // flagsOfCommands are the flags that commands have, as their help says.
 func flagsOfCommands(t *testing.T) map[string][]string {
 	t.Helper()
+	if flagsFound != nil {
+		return flagsFound
+	}
 	found := make(map[string][]string)
 	_, help, _ := runToEnd(t, "--help")
 	for _, m := range regexp.MustCompile(`(?m)^  ([a-z]+)  `).FindAllStringSubmatch(help, -1) {
@@ -32,6 +37,7 @@ func flagsOfCommands(t *testing.T) map[string][]string {
 	if len(found) < 7 || len(found["run"]) < 60 || !slices.Contains(found["demo"], "bind") {
 		t.Fatalf("there are %v\n%s", found, help)
 	}
+	flagsFound = found
 	return found
 }
 
