@@ -36,9 +36,9 @@ func columnOf(t *testing.T, page, name string) (cells []string) {
 
 var longOption = regexp.MustCompile(`--[a-z][a-z-]*`)
 
-// TestMigrating: the options of weir that the tables name are those that weir run --help lists.
+// TestMigrating: the options of weir that the tables name are those that weir run --help-all lists.
 func TestMigrating(t *testing.T) {
-	_, help, _ := runToEnd(t, "run", "--help")
+	_, help, _ := runToEnd(t, "run", "--help-all")
 	listed := longOption.FindAllString(help, -1)
 	named := 0
 	for _, cell := range columnOf(t, "../../docs/migrating.md", "weir") {
