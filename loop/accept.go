@@ -29,6 +29,8 @@ type acceptor struct {
 	listener *Listener
 	troubled bool // accepting failed, and that was logged; until all that waited are accepted
 	resting  bool
+	// suspended: Reactor.Pause
+	suspended bool
 }
 
 // open registers the socket with the loop.
@@ -60,7 +62,7 @@ func (a *acceptor) remove() {
 
 // ready handles a readiness event. An edge-triggered poller does not announce again what the budget left.
 func (a *acceptor) ready() {
-	if a.loop.listeners[a.fd] == a && a.accept() && edgeTriggered {
+	if a.loop.listeners[a.fd] == a && !a.suspended && a.accept() && edgeTriggered {
 		a.loop.Post(func(any) { a.ready() }, nil)
 	}
 }
@@ -104,11 +106,8 @@ func (a *acceptor) rest(err error) {
 	}
 	a.loop.After(acceptPause, func() {
 		a.resting = false
-		if a.loop.listeners[a.fd] == a {
-			a.watch()
-			if edgeTriggered {
-				a.ready()
-			}
+		if a.loop.listeners[a.fd] == a && !a.suspended {
+			a.begin()
 		}
 	})
 }

@@ -50,6 +50,7 @@ type Server struct {
 	log      *accesslog.Log // nil: none is kept
 	inspector
 	stopping bool
+	paused   bool          // accepts nothing
 	started  chan struct{} // closed when the loops run
 	stopped  chan struct{} // closed when Shutdown is over
 	done     error         // of Shutdown

@@ -85,6 +85,7 @@ func (l *lifecycle) hangup() {
 		return
 	}
 	l.reloading = true
+	l.server.Resume()
 	slog.Info("SIGHUP: the configuration is read again")
 	manager().reloading()
 	go func() { l.reloaded <- l.reload() }()

@@ -62,7 +62,7 @@ func newLifecycle() (*lifecycle, error) {
 	}
 	l := &lifecycle{signals: make(chan os.Signal, 16), succeeded: make(chan error, 1), reloaded: make(chan error, 1), began: time.Now(), cut: func() {}}
 	// SIGPIPE is among them so that a standard output that nobody reads does not end weir.
-	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGPIPE)
+	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGWINCH, syscall.SIGPIPE)
 	return l, nil
 }
 
@@ -109,6 +109,8 @@ func (l *lifecycle) handle(s os.Signal) {
 		l.hangup()
 	case s == syscall.SIGUSR2:
 		l.upgrade()
+	case s == syscall.SIGWINCH:
+		l.pause()
 	case s == syscall.SIGUSR1:
 		l.reopenLogs()
 	case s == syscall.SIGTTIN:
@@ -116,6 +118,16 @@ func (l *lifecycle) handle(s os.Signal) {
 	case s == syscall.SIGTTOU:
 		l.addWorkers("SIGTTOU", -1)
 	}
+}
+
+// pause has weir accept nothing until SIGHUP. A terminal that changes its size sends the signal too, and does not mean it.
+func (l *lifecycle) pause() {
+	if terminal, err := os.Open("/dev/tty"); err == nil {
+		_ = terminal.Close()
+		return
+	}
+	slog.Info("SIGWINCH: nothing more is accepted until SIGHUP")
+	l.server.Pause()
 }
 
 // addWorkers has more workers, or fewer.

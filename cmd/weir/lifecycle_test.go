@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -131,4 +133,39 @@ func TestSignalsTwice(t *testing.T) {
 	if s := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGTERM {
 		t.Errorf("it has ended with %v", p.cmd.ProcessState)
 	}
+}
+
+// TestSignalsWinch: without a terminal SIGWINCH has nothing accepted until SIGHUP. Who connects meanwhile waits, and is served then.
+func TestSignalsWinch(t *testing.T) {
+	l := startLine(t, binary, "demo", "-b", "127.0.0.1:0", "--drain-idle", "30s", "--accept-at-once") // in a session of its own
+	c := dialTo(t, l.at[0])
+	k := &keepAlive{c, bufio.NewReader(c)}
+	if _, err := k.ask("/plaintext"); err != nil {
+		t.Fatal(err)
+	}
+	l.signal(syscall.SIGWINCH)
+	l.logs(1, "SIGWINCH")
+	// The connection that is there is told once the loop knows; until then it goes on.
+	until(t, "the last answer", func() bool {
+		r, err := k.ask("/plaintext")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Close
+	})
+	waits := dialTo(t, l.at[0])
+	if _, err := io.WriteString(waits, "GET /plaintext HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	_ = waits.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+	if n, err := waits.Read(make([]byte, 1)); n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("read %d, %v; want nothing while weir pauses", n, err)
+	}
+	l.signal(syscall.SIGHUP)
+	_ = waits.SetReadDeadline(time.Now().Add(patience))
+	if r, err := http.ReadResponse(bufio.NewReader(waits), nil); err != nil || r.StatusCode != 200 {
+		t.Errorf("%v, %v", r, err)
+	}
+	_, _ = waits.Close(), c.Close()
+	l.end()
 }

@@ -34,7 +34,7 @@ func startLine(t *testing.T, path string, args ...string) *line {
 	}
 	defer out.Close()
 	l.cmd.Stdout, l.cmd.Stderr = out, out
-	l.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its successors are in the group
+	l.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // its successors are in the group, and there is no terminal
 	if err := l.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
