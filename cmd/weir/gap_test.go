@@ -18,6 +18,7 @@ import (
 // load is what clients do that try nothing again: whatever fails is a failure.
 type load struct {
 	address string
+	target  string
 	want    string // content of every response
 	stop    atomic.Bool
 	group   sync.WaitGroup
@@ -103,11 +104,11 @@ func (l *load) client(keeps bool) {
 
 // ask sends a request. closes tells that it was the last of the connection.
 func (l *load) ask(c net.Conn, r *bufio.Reader, keeps bool) (closes bool, err error) {
-	request := "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	request := "GET " + l.target + " HTTP/1.1\r\nHost: a\r\n"
 	if !keeps {
-		request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+		request += "Connection: close\r\n"
 	}
-	if _, err := io.WriteString(c, request); err != nil {
+	if _, err := io.WriteString(c, request+"\r\n"); err != nil {
 		return true, err
 	}
 	response, err := http.ReadResponse(r, nil)
@@ -122,10 +123,10 @@ func (l *load) ask(c net.Conn, r *bufio.Reader, keeps bool) (closes bool, err er
 }
 
 // withoutAGap has reloads and upgrades happen under load, for some time.
-func withoutAGap(t *testing.T, rounds int, every time.Duration, hangup func(l *line, n int), args ...string) {
+func withoutAGap(t *testing.T, rounds int, every time.Duration, hangup func(l *line, n int), target string, args ...string) {
 	t.Helper()
 	l := startLine(t, binary, args...)
-	clients := &load{address: l.at[0], want: "Hello, World!"}
+	clients := &load{address: l.at[0], target: target, want: "Hello, World!"}
 	clients.begin(4)
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -170,5 +171,17 @@ func TestRunWithoutAGap(t *testing.T) {
 		}
 		replaced += 2
 		l.logs(replaced, "worker is replaced")
-	}, "run", "app:app", "-c", config, "-b", "127.0.0.1:0", "-w", "2", "--chdir", applications(t), "--loops", "2")
+	}, "/", "run", "app:app", "-c", config, "-b", "127.0.0.1:0", "-w", "2", "--chdir", applications(t), "--loops", "2")
+}
+
+// TestWithoutAGap is the same without workers, with another number of loops after each upgrade.
+func TestWithoutAGap(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "weir.toml")
+	write := func(n int) { writeFile(t, config, fmt.Sprintf("loops = %d\nkeep-alive = '%ds'\n", 3-n, 60+n)) }
+	write(0)
+	withoutAGap(t, 2, 400*time.Millisecond, func(l *line, n int) {
+		write(n + 1)
+		l.signal(syscall.SIGHUP)
+		l.logs(n+1, "SIGHUP: the configuration counts")
+	}, "/plaintext", "demo", "-c", config, "-b", "127.0.0.1:0")
 }

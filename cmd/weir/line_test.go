@@ -27,6 +27,12 @@ var serves = regexp.MustCompile(`weir serves .* at (.*) with \d+ loops?, pid (\d
 // startLine starts the first one and waits until it serves.
 func startLine(t *testing.T, path string, args ...string) *line {
 	t.Helper()
+	return startLineWith(t, nil, path, args...)
+}
+
+// startLineWith starts it with descriptors from 3 on.
+func startLineWith(t *testing.T, files []*os.File, path string, args ...string) *line {
+	t.Helper()
 	l := &line{t: t, log: filepath.Join(t.TempDir(), "log"), cmd: exec.Command(path, args...), done: make(chan struct{})}
 	out, err := os.Create(l.log)
 	if err != nil {
@@ -34,6 +40,7 @@ func startLine(t *testing.T, path string, args ...string) *line {
 	}
 	defer out.Close()
 	l.cmd.Stdout, l.cmd.Stderr = out, out
+	l.cmd.ExtraFiles = files
 	l.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // its successors are in the group, and there is no terminal
 	if err := l.cmd.Start(); err != nil {
 		t.Fatal(err)

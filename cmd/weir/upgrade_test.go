@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // TestUpgradeInherits: the successor has every socket, whatever number of loops it has for them, and the file of the Unix socket outlives the
@@ -39,6 +41,63 @@ func TestUpgradeInherits(t *testing.T) {
 	l.end()
 	if _, err := os.Lstat(socket); err == nil {
 		t.Error("the file of the socket is there still")
+	}
+}
+
+// TestUpgradeService: the pid file, the address for operators, what systemd has passed and what it is told go over to the successor.
+func TestUpgradeService(t *testing.T) {
+	dir := t.TempDir()
+	pid, admin, notify := filepath.Join(dir, "pid"), filepath.Join(dir, "admin"), filepath.Join(dir, "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	_ = manager.SetReadDeadline(time.Now().Add(2 * patience))
+	told := func(want string) {
+		t.Helper()
+		message := make([]byte, 4096)
+		for {
+			n, err := manager.Read(message)
+			if err != nil {
+				t.Fatalf("systemd was not told %s: %v", want, err)
+			}
+			if slices.Contains(strings.Split(string(message[:n]), "\n"), want) {
+				return
+			}
+		}
+	}
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := socket.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = socket.Close()
+	defer file.Close()
+	l := startLineWith(t, []*os.File{file}, "/bin/sh", "-c", `NOTIFY_SOCKET=$0 LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"`, notify,
+		binary, "demo", "--pid", pid, "--admin", "unix:"+admin)
+	if l.at[0] != socket.Addr().String() {
+		t.Fatalf("it serves at %s, and was passed %s", l.at[0], socket.Addr())
+	}
+	for range 2 {
+		l.upgrade()
+		told(fmt.Sprintf("MAINPID=%d", l.newest()))
+		if r := l.ask(0, "/plaintext"); r.body != "Hello, World!" {
+			t.Errorf("%q", r.body)
+		}
+		until(t, "the pid file to name the successor", func() bool { return readPID(pid) == l.newest() })
+		if r := askAt(t, "unix:"+admin, "GET", "/readyz"); r.StatusCode != 200 {
+			t.Errorf("/readyz says %s %q", r.Status, r.body)
+		}
+	}
+	l.end()
+	for _, path := range []string{pid, admin} {
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s is there still", path)
+		}
 	}
 }
 
