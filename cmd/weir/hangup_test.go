@@ -54,7 +54,7 @@ func TestHangup(t *testing.T) {
 	answers("second", 200)
 	reload("server-header = 'second'\ncertfile = ['/nowhere']\n", "HTTPS cannot be begun")
 	answers("second", 200)
-	reload("server-header = 'second'\nlimit-request-line = 100\n", "changed=--limit-request-line")
+	reload("server-header = 'second'\nlimit-request-line = 100\n", "--limit-request-line")
 	if r, err := c.ask("/plaintext?" + strings.Repeat("x", 200)); err != nil || r.StatusCode != 414 {
 		t.Errorf("%v, %v", r.Response, err)
 	}

@@ -33,8 +33,6 @@ type lifecycle struct {
 	reconfigure func(fresh *cli, workers bool) error
 	// resize has so many workers more, or fewer, and returns how many there will be; nil: there are none to count.
 	resize func(by int) int
-	// reopen opens the logs again; nil: there are none.
-	reopen func() error
 
 	admin          *admin.Server // nil: there is none
 	nameProcess    func() error  // writes the pid file
@@ -62,7 +60,7 @@ func newLifecycle() (*lifecycle, error) {
 	}
 	l := &lifecycle{signals: make(chan os.Signal, 16), succeeded: make(chan error, 1), reloaded: make(chan error, 1), began: time.Now(), cut: func() {}}
 	// SIGPIPE is among them so that a standard output that nobody reads does not end weir.
-	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGWINCH, syscall.SIGPIPE)
+	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGWINCH, syscall.SIGPIPE)
 	return l, nil
 }
 
@@ -111,8 +109,6 @@ func (l *lifecycle) handle(s os.Signal) {
 		l.upgrade()
 	case s == syscall.SIGWINCH:
 		l.pause()
-	case s == syscall.SIGUSR1:
-		l.reopenLogs()
 	case s == syscall.SIGTTIN:
 		l.addWorkers("SIGTTIN", 1)
 	case s == syscall.SIGTTOU:
@@ -137,17 +133,6 @@ func (l *lifecycle) addWorkers(signal string, by int) {
 		return
 	}
 	slog.Info(signal+": the number of workers is changed", "workers", l.resize(by))
-}
-
-// reopenLogs opens the logs again, which somebody has renamed.
-func (l *lifecycle) reopenLogs() {
-	if l.reopen == nil {
-		slog.Info("SIGUSR1: there is no log that could be opened again")
-		return
-	}
-	if err := l.reopen(); err != nil {
-		slog.Error("SIGUSR1: the logs cannot be opened again", "error", err)
-	}
 }
 
 // names of the signals that end weir.
