@@ -187,7 +187,7 @@ func nginx(t *testing.T, options ...string) *proxy {
 }
 
 // nginx starts nginx with the file as Debian's nginx.conf includes it.
-func (p *proxy) nginx() *proxy {
+func (p *proxy) nginx(replace ...string) *proxy {
 	t := p.t
 	t.Helper()
 	dir := t.TempDir()
@@ -199,7 +199,7 @@ func (p *proxy) nginx() *proxy {
 		around += fmt.Sprintf("  %s_temp_path %s/%s;\n", kind, dir, kind)
 	}
 	file := filepath.Join(dir, "nginx.conf")
-	write(t, file, around+p.configuration("nginx.conf")+"}\n")
+	write(t, file, around+p.configuration("nginx.conf", replace...)+"}\n")
 	p.ready(start(t, find(t, "nginx", "nginx-light"), "-p", dir, "-c", file, "-e", "stderr", "-g", "daemon off;"))
 	return p
 }
