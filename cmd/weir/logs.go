@@ -10,7 +10,6 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/lmittmann/tint"
-	"golang.org/x/term"
 
 	"github.com/weirhttp/weir/server"
 	"github.com/weirhttp/weir/server/accesslog"
@@ -36,23 +35,21 @@ var levels = map[string]slog.Level{
 }
 
 // newLogger returns a logger that writes to w. format is one of --log-format.
-func newLogger(w io.Writer, terminal bool, format string, level slog.Level) *slog.Logger {
+func newLogger(w io.Writer, i ink, format string, level slog.Level) *slog.Logger {
 	options := slog.HandlerOptions{Level: level}
 	switch {
-	case format == "json" || format == "auto" && !terminal:
+	case format == "json" || format == "auto" && !i.terminal:
 		return slog.New(slog.NewJSONHandler(w, &options))
-	case terminal:
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05", NoColor: os.Getenv("NO_COLOR") != ""}))
+	case i.terminal:
+		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05", NoColor: !i.coloured}))
 	}
 	return slog.New(slog.NewTextHandler(w, &options))
 }
 
 // logToStandardError is how weir logs until it knows its options.
 func logToStandardError() {
-	slog.SetDefault(newLogger(os.Stderr, isTerminal(os.Stderr), "auto", slog.LevelInfo))
+	slog.SetDefault(newLogger(os.Stderr, inkFor(os.Stderr), "auto", slog.LevelInfo))
 }
-
-func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
 
 // logsOf are the logs of a command; nil when it has none.
 func logsOf(command *kong.Context) *serveFlags {
@@ -89,14 +86,14 @@ func (f *serveFlags) openLogs() error {
 		return fmt.Errorf("--access-log: %w", err)
 	}
 	var to io.Writer = os.Stderr
-	terminal := isTerminal(os.Stderr)
+	i := inkFor(os.Stderr)
 	if f.ErrorLogfile != "-" && f.ErrorLogfile != "" {
 		if f.errorFile, err = logfile.Open(f.ErrorLogfile); err != nil {
 			return fmt.Errorf("--error-logfile: %w", err)
 		}
-		to, terminal = f.errorFile, false
+		to, i = f.errorFile, ink{}
 	}
-	slog.SetDefault(newLogger(to, terminal, f.LogFormat, levels[f.LogLevel]))
+	slog.SetDefault(newLogger(to, i, f.LogFormat, levels[f.LogLevel]))
 	f.reopenLogs()
 	return nil
 }
