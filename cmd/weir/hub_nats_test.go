@@ -34,7 +34,7 @@ func TestEmbeddedHub(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "store")
 	serve := func(at string) (p *process, url string) {
 		p = start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes", "--hub", "embedded", "--hub-store", store, "--hub-listen", at)
-		return p, p.sees(`url=(\S+)`)
+		return p, p.sees(`(nats://[0-9.:]+)`)
 	}
 	first, url := serve("127.0.0.1:0")
 	operators := filepath.Join(t.TempDir(), "admin")
@@ -103,7 +103,7 @@ func TestEmbeddedHub(t *testing.T) {
 // TestTailEnds: by a signal, and when nobody reads.
 func TestTailEnds(t *testing.T) {
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--hub", "embedded", "--hub-listen", "127.0.0.1:0")
-	url := p.sees(`url=(\S+)`)
+	url := p.sees(`(nats://[0-9.:]+)`)
 	p.sees(`(hub: ready)`)
 	for range 3 {
 		p.post("news", "one")
