@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,9 @@ type checkCommand struct {
 	Config        string        `short:"c" placeholder:"FILE" help:"Configuration file (default: weir.toml, if there is one)."`
 }
 
+// endTime is how long the worker may take to end, when it has answered.
+const endTime = 10 * time.Second
+
 func (c *checkCommand) Run() error {
 	if err := c.applicationFlags.check(); err != nil {
 		return err
@@ -45,7 +49,7 @@ func (c *checkCommand) Run() error {
 	said := &said{}
 	supervisor, err := c.start(python.Options{
 		App: c.App, Python: c.Python, Virtualenv: c.Virtualenv, Chdir: c.Chdir, Path: c.path(), Env: c.Env, Class: class, Timeout: c.Timeout, QueueTime: c.Timeout,
-		GracefulTimeout: time.Second, Validate: true, Software: "weir/" + server.Version, Logger: slog.New(said),
+		GracefulTimeout: endTime, Validate: true, Software: "weir/" + server.Version, Logger: slog.New(said),
 	})
 	if err != nil {
 		said.show(os.Stderr)
@@ -61,7 +65,11 @@ func (c *checkCommand) Run() error {
 	}
 	line("request", "%s %s", c.Method, c.Path)
 	a := ask(supervisor.Application, request, c.Timeout)
-	_ = supervisor.Close() // what it has printed is there then
+	if a.cut || a.status == "" {
+		_ = supervisor.Close() // it may never end by itself
+	} else {
+		_ = supervisor.Shutdown(context.Background()) // what close() and atexit print is there then
+	}
 	problems := append(said.problems(), a.objections...)
 	if len(problems) == 0 && strings.HasPrefix(a.status, "5") {
 		problems = append(problems, "the status tells of a failure")
