@@ -123,7 +123,7 @@ func TestHandoverVanishing(t *testing.T) {
 			return func(_ *app.Environ, start app.StartResponse) app.Body {
 				write := start("200 OK", nil)
 				h.wait()
-				for range 100 {
+				for deadline := time.Now().Add(patience); time.Now().Before(deadline); { // what leaves before the client's reset is there, leaves
 					if _, err := write(kibi); err == app.ErrGone {
 						return all.body(app.Empty(), 0)
 					}
