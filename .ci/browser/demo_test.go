@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -61,6 +60,7 @@ func follow(t *testing.T, demo *process, href, downloads string) {
 	}
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
+	var publish <-chan time.Time // when a poll waits: it is told until it has an answer, of which publish need not know that it came of it
 	await := func(what string, met func(event any) bool) {
 		t.Helper()
 		for {
@@ -69,6 +69,8 @@ func follow(t *testing.T, demo *process, href, downloads string) {
 				if met(event) {
 					return
 				}
+			case <-publish:
+				demo.post("publish/news", "for those that wait")
 			case <-deadline.C:
 				t.Fatalf("%s: no %s", href, what)
 			}
@@ -77,7 +79,9 @@ func follow(t *testing.T, demo *process, href, downloads string) {
 
 	w.do(chromedp.Navigate(demo.url), chromedp.Click(chromedp.CSS(fmt.Sprintf("a[href=%q]", href))))
 	if strings.HasPrefix(href, "/poll/") {
-		tellPoll(t, demo)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		publish = tick.C
 	}
 
 	var response *network.EventResponseReceived
@@ -88,6 +92,7 @@ func follow(t *testing.T, demo *process, href, downloads string) {
 		}
 		return response != nil
 	})
+	publish = nil
 	if response.Response.Status != 200 {
 		t.Errorf("%s is answered with %d %s", href, response.Response.Status, response.Response.StatusText)
 	}
@@ -116,21 +121,4 @@ func follow(t *testing.T, demo *process, href, downloads string) {
 		})
 	}
 	w.noProblems("/favicon.ico") // which the browser looks for where a page of another type than HTML cannot name one
-}
-
-// tellPoll publishes to the topic of the link until the poll that was begun has got a message.
-func tellPoll(t *testing.T, demo *process) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(patience); time.Now().Before(end); <-tick.C {
-		var answer struct{ Reached int }
-		if err := json.Unmarshal([]byte(demo.post("publish/news", "for those that wait")), &answer); err != nil {
-			t.Fatal(err)
-		}
-		if answer.Reached > 0 {
-			return
-		}
-	}
-	t.Fatal("no poll was reached")
 }
