@@ -133,29 +133,48 @@ func (r *root) stat(name string) (info fs.FileInfo, err error) {
 	return info, err
 }
 
+// errReplaced is what openSeen tells of a file that has become another one since it was looked at.
+var errReplaced = errors.New("it was replaced each time that it was opened")
+
+// replacements is how often a file may be replaced while it is opened, one time after another.
+const replacements = 10
+
 // open opens a regular file. Nothing else is opened, not even for a moment: a device may do things when it is.
 func (r *root) open(name string) (file *os.File, info fs.FileInfo, err error) {
 	err = r.use(func(root *os.Root) error {
-		seen, err := r.look(root, name)
-		if err != nil {
-			return err
+		for range replacements {
+			if file, info, err = r.openSeen(root, name); err != errReplaced {
+				return err
+			}
 		}
-		flags := os.O_RDONLY | syscall.O_NONBLOCK // in case it has become a FIFO meanwhile
-		if !r.links {
-			flags |= syscall.O_NOFOLLOW
-		}
-		if file, err = root.OpenFile(name, flags, 0); err != nil {
-			return err
-		}
-		if info, err = file.Stat(); err == nil && !os.SameFile(seen, info) {
-			err = fmt.Errorf("%s was replaced while it was opened", name)
-		}
-		if err != nil {
-			_ = file.Close()
-		}
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	})
 	return file, info, err
+}
+
+// openSeen opens the file that was looked at.
+func (r *root) openSeen(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
+	seen, err := r.look(root, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	flags := os.O_RDONLY | syscall.O_NONBLOCK // in case it has become a FIFO meanwhile
+	if !r.links {
+		flags |= syscall.O_NOFOLLOW
+	}
+	file, err := root.OpenFile(name, flags, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !os.SameFile(seen, info) {
+		err = errReplaced
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, nil, err
+	}
+	return file, info, nil
 }
 
 // look is stat in an os.Root. Where links are not followed, each part of the name is looked at: one that is exchanged for a link
