@@ -32,12 +32,9 @@ PYTHONFLAGS ?=
 ACCESSLOGFLAGS ?=
 TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test test-go race fuzz kill lint browser h2spec cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python bench-accesslog abuse clean
-.PHONY: run build test test-go race fuzz kill lint browser h2spec containers cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python abuse clean
 CLUSTERFLAGS ?=
-TOOLS = $(CURDIR)/.ci/tools
 
-.PHONY: run build test test-go race fuzz kill lint browser h2spec cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python bench-cluster abuse clean
+.PHONY: run build test test-go race fuzz kill lint browser h2spec containers cross bench bench-deps bench-compare bench-longpoll bench-handover bench-python bench-cluster bench-accesslog abuse clean
 
 run: build
 	bin/weir demo

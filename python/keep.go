@@ -77,8 +77,18 @@ func persist[T any](s *Supervisor, delay time.Duration, launch func() (T, error)
 }
 
 // relaunchBeside starts the worker that takes the place of old, which serves until then, and dismisses old. It is old when that goes on, since
-// another does not start.
+// another does not start. One worker at a time is replaced so: there is memory and CPU for one more.
 func (s *Supervisor) relaunchBeside(slot int, old *worker, e *edition) *worker {
+	select {
+	case s.relaunching <- struct{}{}:
+		defer func() { <-s.relaunching }()
+	case <-old.exited:
+		return old
+	case <-e.over():
+		return old
+	case <-s.stopping:
+		return old
+	}
 	next, err := s.launch(slot, e)
 	if err != nil {
 		if errors.Is(err, errUnwanted) {

@@ -112,15 +112,16 @@ type Supervisor struct {
 	homes   homes
 	holds   holds
 
-	group    sync.WaitGroup // of the goroutines that keep workers, and those of the processes
-	stopping chan struct{}  // closed when Shutdown begins
-	killing  chan struct{}  // closed when it waits no longer
-	killOnce sync.Once
-	ended    chan struct{} // closed when all is over
-	working  chan struct{} // tells the monitor that there is work
-	waiting  atomic.Int64  // requests in the queue, as last looked at
-	restarts atomic.Int64
-	replaced atomic.Int64
+	group       sync.WaitGroup // of the goroutines that keep workers, and those of the processes
+	stopping    chan struct{}  // closed when Shutdown begins
+	relaunching chan struct{}  // full while a worker is started beside the one that it replaces
+	killing     chan struct{}  // closed when it waits no longer
+	killOnce    sync.Once
+	ended       chan struct{} // closed when all is over
+	working     chan struct{} // tells the monitor that there is work
+	waiting     atomic.Int64  // requests in the queue, as last looked at
+	restarts    atomic.Int64
+	replaced    atomic.Int64
 
 	inbox    inbox
 	inFlight atomic.Int64 // requests that workers have
@@ -162,6 +163,7 @@ func New(options Options) (*Supervisor, error) {
 		config:      appendFrame(nil, frameConfig, 0, 0, appendMarshal(nil, options.config())),
 		starter:     startedBy{make(chan func())},
 		stopping:    make(chan struct{}),
+		relaunching: make(chan struct{}, 1),
 		killing:     make(chan struct{}),
 		ended:       make(chan struct{}),
 		working:     make(chan struct{}, 1),
