@@ -84,9 +84,7 @@ func parsePosition(digits []byte) (n int64, valid bool) {
 		if d < '0' || d > '9' {
 			return 0, false
 		}
-		if n > (math.MaxInt64-9)/10 {
-			n = math.MaxInt64 / 100 * 10
-		}
+		n = min(n, (math.MaxInt64-9)/10) // what is larger is beyond any file
 		n = n*10 + int64(d-'0')
 	}
 	return n, len(digits) > 0
