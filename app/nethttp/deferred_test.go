@@ -386,6 +386,13 @@ func TestDeferredDrains(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-e.w.drained
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) { // it was told at the mark: what is left leaves too
+			if unsent, err := e.d.Write(nil); unsent == 0 && err == nil {
+				break
+			} else if time.Now().After(deadline) {
+				t.Fatalf("%d octets stay unsent, %v", unsent, err)
+			}
+		}
 		if unsent, err := e.d.Write([]byte("end")); unsent > high || err != nil {
 			t.Errorf("%d octets are unsent, %v", unsent, err)
 		}
