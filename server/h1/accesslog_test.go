@@ -169,7 +169,7 @@ func BenchmarkPlaintextLogged(b *testing.B) {
 		b.Run(string(format), func(b *testing.B) {
 			log := accesslog.New(io.Discard, accesslog.Options{Format: format, Logger: slog.New(slog.DiscardHandler)})
 			defer log.Close()
-			benchmarkPlaintext(b, 16, func(config *h1.Config) { config.AccessLog = log })
+			benchmarkPlaintext(b, 16, "", func(config *h1.Config) { config.AccessLog = log })
 		})
 	}
 }

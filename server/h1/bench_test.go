@@ -1,7 +1,9 @@
 package h1_test
 
 import (
-	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/weirhttp/weir/app"
@@ -23,8 +25,13 @@ func plaintext(environ *app.Environ, start app.StartResponse) app.Body {
 	return environ.Bytes(hello)
 }
 
-func benchmarkPlaintext(b *testing.B, pipelined int, change func(*h1.Config)) {
-	request := bytes.Repeat([]byte("GET /plaintext HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n"), pipelined)
+// benchmarkPlaintext sends requests with this query, of which a # is a digit that differs from one to the next.
+func benchmarkPlaintext(b *testing.B, pipelined int, query string, change func(*h1.Config)) {
+	var request []byte
+	for i := range pipelined {
+		query := strings.ReplaceAll(query, "#", strconv.Itoa(i%10))
+		request = fmt.Appendf(request, "GET /plaintext%s HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n", query)
+	}
 	c := dial(b, plaintext, change)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -37,7 +44,8 @@ func benchmarkPlaintext(b *testing.B, pipelined int, change func(*h1.Config)) {
 // tallied has requests counted.
 func tallied(c *h1.Config) { c.Tally = tally.NewBoard(1) }
 
-func BenchmarkPlaintext(b *testing.B)                   { benchmarkPlaintext(b, 1, nil) }
-func BenchmarkPlaintextCounted(b *testing.B)            { benchmarkPlaintext(b, 1, tallied) }
-func BenchmarkPlaintextPipelined16(b *testing.B)        { benchmarkPlaintext(b, 16, nil) }
-func BenchmarkPlaintextPipelined16Counted(b *testing.B) { benchmarkPlaintext(b, 16, tallied) }
+func BenchmarkPlaintext(b *testing.B)                   { benchmarkPlaintext(b, 1, "", nil) }
+func BenchmarkPlaintextCounted(b *testing.B)            { benchmarkPlaintext(b, 1, "", tallied) }
+func BenchmarkPlaintextPipelined16(b *testing.B)        { benchmarkPlaintext(b, 16, "", nil) }
+func BenchmarkPlaintextPipelined16Varied(b *testing.B)  { benchmarkPlaintext(b, 16, "?page=#", nil) }
+func BenchmarkPlaintextPipelined16Counted(b *testing.B) { benchmarkPlaintext(b, 16, "", tallied) }

@@ -296,7 +296,7 @@ func (c *testCase) judge(got []response) error {
 // refusals are the statuses of the server's own answers to what it does not go on with.
 var refusals = map[int]bool{400: true, 408: true, 413: true, 414: true, 417: true, 431: true, 501: true, 505: true}
 
-// TestCases replays the corpus whole, an octet at a time, and in random pieces.
+// TestCases replays the corpus whole, whole again behind requests that begin alike, an octet at a time, and in random pieces.
 func TestCases(t *testing.T) {
 	cases := readCases(t)
 	if len(cases) < 80 {
@@ -311,6 +311,16 @@ func TestCases(t *testing.T) {
 			}
 			if err != nil {
 				t.Fatalf("%v\nreceived %v", err, whole)
+			}
+			for range 3 { // the head is that of the requests before, then
+				before := h.dial()
+				before.Feed(c.steps[0].octets)
+				h.loop.RunPosted()
+				before.Reset()
+			}
+			again, err := c.replay(h, func(p []byte) [][]byte { return [][]byte{p} })
+			if err != nil || !reflect.DeepEqual(again, whole) {
+				t.Fatalf("again: %v\nreceived %v\nat first %v", err, again, whole)
 			}
 			if c.whole {
 				return

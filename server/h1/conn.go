@@ -98,35 +98,21 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 		t = c.protocol.take(c)
 		c.t = t
 	}
-	if c.state == idle {
-		if t.used {
-			t.reset()
-		}
-		t.request.BehindEmptyLines(int(c.blank))
+	if c.state == idle && t.used {
+		t.reset()
 	}
 	t.used = true
 	config := c.protocol.config()
-	if config.HTTP2 != nil && c.isPreface(in) {
-		return 0, false
-	}
-	n, err := t.request.Parse(in, &config.Limits)
-	if err == httpparse.NeedMore {
-		if c.state == idle && len(bytes.TrimLeft(in[n:], "\r\n")) > 0 { // not empty lines only
-			c.move(headStarted)
-			c.SetDeadline(config.HeadTimeout)
+	if c.state == idle && c.blank == 0 && t.repeat.begins(in, &config.Limits) {
+		n = len(t.repeat.head)
+	} else {
+		var complete bool
+		if n, complete = c.parseHead(in, config); !complete {
+			return n, false
 		}
-		c.blank += uint32(n)
-		return n, false
-	}
-	if err != nil {
-		t.method = method(t.request.Method.Of(in)) // empty when it was not read
-		t.refused = in
-		c.refuseParse(err)
-		return len(in), false
 	}
 	c.blank = 0
 	t.head = in[:n]
-	t.method = method(t.request.Method.Of(in))
 	c.requests++
 	if counts := c.protocol.tally; counts != nil {
 		t.begun = counts.Begin()
@@ -141,6 +127,37 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 	}
 	m, more := c.begin(in[n:])
 	return n + m, more
+}
+
+// parseHead parses a head that is not the one before. Where it is not complete, the connection is left as that has it: n octets are done with.
+func (c *conn) parseHead(in []byte, config *Config) (n int, complete bool) {
+	t := c.t
+	if c.state == idle {
+		t.repeat.forget()
+		t.request.Reset()
+		t.method = ""
+		t.request.BehindEmptyLines(int(c.blank))
+	}
+	if config.HTTP2 != nil && c.isPreface(in) {
+		return 0, false
+	}
+	n, err := t.request.Parse(in, &config.Limits)
+	if err == httpparse.NeedMore {
+		if c.state == idle && len(bytes.TrimLeft(in[n:], "\r\n")) > 0 { // not empty lines only
+			c.move(headStarted)
+			c.SetDeadline(config.HeadTimeout)
+		}
+		c.blank += uint32(n)
+		return n, false
+	}
+	t.method = method(t.request.Method.Of(in)) // empty when it was not read
+	if err != nil {
+		t.refused = in
+		c.refuseParse(err)
+		return len(in), false
+	}
+	t.repeat.note(in[:n], &config.Limits)
+	return n, true
 }
 
 // rest gives back what an idle connection does not need.

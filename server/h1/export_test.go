@@ -41,3 +41,14 @@ func Move(s, e int) int {
 
 // StateOf is the state of a connection.
 func StateOf(h loop.Handler) int { return int(h.(*conn).state) }
+
+// Remembered is the head that the protocol's next request is compared with, if one is.
+func Remembered(p *Protocol) string {
+	if len(p.free) == 0 {
+		return ""
+	}
+	return string(p.free[len(p.free)-1].repeat.head)
+}
+
+// MaxRepeat is the length of the longest head that is remembered, in octets.
+const MaxRepeat = maxRepeat

@@ -16,7 +16,8 @@ import (
 // the last of the response, and none while it is idle or the answer is deferred. It is the app.Source of the request.
 type transaction struct {
 	reply
-	request  httpparse.Request
+	request  httpparse.Request // parsed from head, or from repeat.head, which is equal
+	repeat   repeat
 	exchange exchange.Exchange
 
 	via       via    // what proxies say of the request, if forwarded
@@ -53,10 +54,9 @@ func newTransaction(host *exchange.Host) *transaction {
 	return t
 }
 
-// reset makes t ready for another request.
+// reset makes t ready for another request. What was parsed stays: the next head may be the same.
 func (t *transaction) reset() {
-	t.request.Reset()
-	t.used, t.head, t.method, t.detached, t.called = false, nil, "", false, nil
+	t.used, t.head, t.detached, t.called = false, nil, false, nil
 	if len(t.collected) > 0 {
 		t.collected = t.collected[:0]
 		if cap(t.collected) > 16<<10 {

@@ -18,6 +18,7 @@ type via struct {
 // readVia acts on the fields by which proxies speak for clients: what is not to be believed is removed, and what is takes the place of what
 // the connection says. It is called when the head is in, before anybody looks at it; Host is changed where it stands.
 func (t *transaction) readVia() {
+	t.repeat.forget() // the request is not as it was parsed any more
 	r := &t.request
 	policy := t.c.protocol.config().Forwarded
 	proxied := t.c.Proxied()
