@@ -10,16 +10,18 @@ import (
 //
 // A request that comes while nothing goes on is sent at once. Others wait in the queue: until the loop has seen to all its clients that were
 // ready, when they are shared out among the workers that are idle, or until the replies of a worker come, which takes as many
-// as its window then. Either way a worker is woken once for all of them. The window is as many requests as take it half a millisecond; a worker may
-// have two of them, one to work at while the replies to the other leave and the next comes, or it would have nothing to do in between. Workers
+// as its window then. Either way a worker is woken once for all of them. The window is as many requests as take it half a millisecond, or two while no call takes
+// long; a worker may have two windows, one to work at while the replies to the other leave and the next comes, or it would have nothing to do in between. Workers
 // that make several calls at a time get a request at once while they have room for another call.
 // While no call takes long, requests go to a worker several in a packet (load.go).
 // Requests that a worker has not read when it turns out to be busy with one are taken back (takeback.go).
 
 const (
-	// batchTime is what a worker may be given to do at once.
-	batchTime = 500 * time.Microsecond
-	maxWindow = 16
+	// batchTime is what a worker may be given to do at once. While no call takes long, nothing that is given to it has to wait for one, and
+	// it may be more: what a wake costs is shared by more requests.
+	batchTime     = 500 * time.Microsecond
+	calmBatchTime = 2 * time.Millisecond
+	maxWindow     = 16
 	// longCall is how long a call may take before requests behind it are given to others.
 	longCall = time.Millisecond
 )
@@ -42,7 +44,11 @@ func (s *Supervisor) capacity() int {
 
 // window is how many requests the worker may be given at once.
 func (w *worker) window() int {
-	return int(min(max(int64(batchTime)/max(w.average, 1), 1), maxWindow))
+	most := int64(batchTime)
+	if w.supervisor.calm() {
+		most = int64(calmBatchTime)
+	}
+	return int(min(max(most/max(w.average, 1), 1), maxWindow))
 }
 
 // room is how many requests more the worker may be given.

@@ -23,6 +23,9 @@ const loadSize = 32 << 10
 // calmTime is how long, in nanoseconds, no call must have been a long one for requests to come together.
 const calmTime = 2e9
 
+// calm tells whether no call takes long. Supervisor.mu is held.
+func (s *Supervisor) calm() bool { return now()-s.longAt > calmTime }
+
 // takes tells whether r may come with what is in l.
 func (l *load) takes(r *request) bool {
 	return r.content == nil && l.requests[0].content == nil && l.size+len(r.packet.octets) <= loadSize
@@ -33,7 +36,7 @@ func (s *Supervisor) fill(w *worker) { s.fillUpTo(w, math.MaxInt) }
 
 // fillUpTo is fill with most requests at most.
 func (s *Supervisor) fillUpTo(w *worker, most int) {
-	together := w.takesSeveral && s.capacity() == 1 && now()-s.longAt > calmTime
+	together := w.takesSeveral && s.capacity() == 1 && s.calm()
 	l := &s.load
 	for room := min(w.room(), most); room > 0; room-- {
 		r := s.queue.front(w.lane)
