@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -96,6 +97,15 @@ func (ln *Listener) Host() string { return ln.host }
 
 // Port is the TCP port.
 func (ln *Listener) Port() int { return ln.port }
+
+// IsExposed tells whether others than this machine may connect.
+func (ln *Listener) IsExposed() bool {
+	if ln.network != "tcp" {
+		return false
+	}
+	ip, err := netip.ParseAddr(ln.host)
+	return err != nil || !ip.Unmap().IsLoopback()
+}
 
 func (ln *Listener) String() string {
 	if ln.network == "unix" {

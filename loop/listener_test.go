@@ -128,6 +128,9 @@ func TestListenTCP(t *testing.T) {
 			if want := net.JoinHostPort(tt.host, fmt.Sprint(ln.Port())); ln.String() != want {
 				t.Errorf("its name is %s, want %s", ln, want)
 			}
+			if want := tt.host == "0.0.0.0" || tt.host == "::"; ln.IsExposed() != want {
+				t.Errorf("it is exposed: %v, want %v", ln.IsExposed(), want)
+			}
 			for _, host := range tt.clients {
 				c, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(ln.Port())))
 				if err != nil {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/weirhttp/weir/loop"
@@ -53,15 +52,6 @@ func (ln listening) String() string {
 		return ln.Listener.String()
 	}
 	return string(ln.protocol) + ":" + ln.Listener.String()
-}
-
-// isExposed tells whether others than this machine may connect to an address where everybody is believed.
-func (ln listening) isExposed() bool {
-	if ln.protocol == HTTP || ln.Network() != "tcp" {
-		return false
-	}
-	ip, err := netip.ParseAddr(ln.Host())
-	return err != nil || !ip.Unmap().IsLoopback()
 }
 
 // handlers returns what makes the connections of a listener, given what makes those of HTTP.

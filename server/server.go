@@ -229,7 +229,7 @@ func (s *Server) start() error {
 		newConn = func(*loop.Loop) loop.Handler { return s.encrypted.Load().NewConn() }
 	}
 	for i, ln := range s.listeners {
-		if ln.isExposed() {
+		if ln.protocol != HTTP && ln.IsExposed() {
 			s.config.Logger.Warn("whoever can connect is believed: bind to a Unix socket or a loopback address, or see to it that only the web server can",
 				"address", ln.Listener.String(), "protocol", ln.protocol)
 		}

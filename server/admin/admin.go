@@ -81,7 +81,7 @@ func Listen(o Options) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.Default()
 	}
-	if isExposed(ln) {
+	if ln.IsExposed() {
 		s.log.Warn("whoever can connect to the admin address sees profiles and metrics of the process: bind it to a Unix socket or a loopback address, or see to it that only operators can",
 			"address", ln.String())
 	}
@@ -119,20 +119,11 @@ func Listen(o Options) (*Server, error) {
 	return s, nil
 }
 
-// isExposed tells whether others than this machine may connect.
-func isExposed(ln *loop.Listener) bool {
-	if ln.Network() != "tcp" {
-		return false
-	}
-	ip, err := netip.ParseAddr(ln.Host())
-	return err != nil || !ip.Unmap().IsLoopback()
-}
-
 // protect keeps a browser on the operator's machine from being used by pages of other sites: they may not change anything, and where the
 // listener is for this machine alone, they may not read by having a name of theirs lead here (DNS rebinding).
 func protect(ln *loop.Listener, h http.Handler) http.Handler {
 	h = http.NewCrossOriginProtection().Handler(h)
-	if ln.Network() != "tcp" || isExposed(ln) {
+	if ln.Network() != "tcp" || ln.IsExposed() {
 		return h
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
