@@ -23,7 +23,8 @@ type Handler interface {
 	Drained()
 	// Timeout is called when the deadline has passed, once for each SetDeadline.
 	Timeout()
-	// Shutdown is called when the server has stopped accepting: finish what runs, and close.
+	// Shutdown is called when the server has stopped accepting: finish what runs, and close. It may be called again. An Idler does not close while
+	// it is idle.
 	Shutdown()
 	// Closed is the last call. It does not come after Detach.
 	Closed(reason Reason)
@@ -51,6 +52,7 @@ type Conn struct {
 	reason    Reason // why it is being closed, from Finish on
 	linger    bool   // discard input before closing
 	overLimit bool   // its client has more connections than it may
+	told      bool   // of the end: Shutdown was called
 	held      bool   // input is not delivered
 	eof       bool   // the client sends no more
 	ends      bool   // nor behind what is not read
@@ -102,8 +104,13 @@ func (a *address) addrPort() netip.AddrPort {
 }
 
 // Handle gives the connection another handler, which has its embedded Conn by reference: the protocol on it has changed. What the old
-// one has not consumed is delivered to h when input comes, or after Hold and Release.
-func (c *Conn) Handle(h Handler) { c.handler = h }
+// one has not consumed is delivered to h when input comes, or after Hold and Release. If the old one was told of the end, h is, in a task of its own.
+func (c *Conn) Handle(h Handler) {
+	c.handler = h
+	if c.told {
+		c.loop.Post(shutdownConn, c)
+	}
+}
 
 // IsOpen tells whether the connection still takes output.
 func (c *Conn) IsOpen() bool { return c.state == open && !c.failed }
@@ -172,7 +179,11 @@ func (c *Conn) expire() {
 			c.close(ReasonLingerTimeout)
 			return
 		}
-		c.handler.Timeout()
+		if c.told && c.isIdle() {
+			c.loop.Post(depart, c)
+		} else {
+			c.handler.Timeout()
+		}
 	}
 	if c.state == closed {
 		return

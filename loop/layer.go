@@ -112,7 +112,7 @@ func (c *Conn) Become(h Handler, layer Layer, unread []byte) bool {
 		return true
 	}
 	l.released = append(l.released, n)
-	if l.ending {
+	if l.ending || c.told {
 		l.Post(shutdownConn, n)
 	}
 	return true

@@ -67,6 +67,12 @@ func (m *Memory) EOF() {
 	}
 }
 
+// Shutdown tells the connection of the end, as Reactor.Shutdown does.
+func (m *Memory) Shutdown() {
+	m.c.loop.Post(shutdownConn, m.c)
+	m.c.loop.RunPosted()
+}
+
 // Reset is the client's vanishing.
 func (m *Memory) Reset() { m.c.close(ReasonReset) }
 

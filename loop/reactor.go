@@ -27,7 +27,7 @@ type Options struct {
 	SlowCalls func()
 	// MaxPerAddress is how many of them may be one client address's; those beyond it are OverLimit. 0: no limit.
 	MaxPerAddress int
-	// DrainIdle is what Loop.Farewell is during Shutdown, at most half of the time that there is for it.
+	// DrainIdle is how long idle connections may go on during Shutdown, at most half of the time that there is for it; 0: not at all.
 	DrainIdle time.Duration
 	// Logger is told what goes wrong; nil: slog.Default.
 	Logger *slog.Logger
@@ -246,16 +246,6 @@ func (l *Loop) shutdown() {
 		a.remove()
 	}
 	l.deaf.Store(true)
-}
-
-// Farewell is how long, during Reactor.Shutdown, a handler should wait for what its client may have sent before it could know of the end; 0: not
-// at all.
-func (l *Loop) Farewell() time.Duration { return time.Duration(l.reactor.farewell.Load()) }
-
-func shutdownConn(p any) {
-	if c := p.(*Conn); c.state == open {
-		c.handler.Shutdown()
-	}
 }
 
 // closed takes note of a connection's end.

@@ -162,7 +162,7 @@ func (c *testCase) replay(t *testing.T, split func([]byte) [][]byte) (lines []st
 		case "timeout":
 			client.event(client.handler.Timeout)
 		case "shutdown":
-			client.event(client.handler.Shutdown)
+			client.Shutdown()
 		}
 	}
 	ok := h.until(func() bool {

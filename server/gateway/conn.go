@@ -258,10 +258,6 @@ func (c *conn) Drained() {
 func (c *conn) Timeout() {
 	switch c.state {
 	case idle:
-		if c.last {
-			c.Loop().Post(leave, c)
-			return
-		}
 		c.end(loop.ReasonIdle, false)
 	case inHead, inContent:
 		c.refuse(408, "the request took too long")
@@ -277,33 +273,13 @@ func (c *conn) Timeout() {
 // Shutdown implements loop.Handler. The web server sees that a connection has ended when it is closed, and no sooner.
 func (c *conn) Shutdown() {
 	c.last = true
-	switch r := c.response(); {
-	case r != nil:
+	if r := c.response(); r != nil {
 		r.close = true
-	case c.state == idle:
-		c.ReadNow() // a request may be there that nobody has looked at
-		if c.state != idle || !c.IsOpen() {
-			return
-		}
-		if d := c.Loop().Farewell(); d > 0 {
-			c.SetDeadline(d)
-		} else {
-			c.end(loop.ReasonShutdown, false)
-		}
 	}
 }
 
-// leave closes a connection whose web server has had its time at the end of this one, unless a request is there all the same. It is a task of its
-// own: it may call the application.
-func leave(p any) {
-	c := p.(*conn)
-	if c.state == idle && c.IsOpen() {
-		c.ReadNow()
-	}
-	if c.state == idle && c.IsOpen() {
-		c.end(loop.ReasonShutdown, false)
-	}
-}
+// Idle implements loop.Idler.
+func (c *conn) Idle() bool { return c.state == idle }
 
 // Closed implements loop.Handler.
 func (c *conn) Closed(loop.Reason) {

@@ -212,7 +212,7 @@ func (c *testCase) replay(h *house, split func([]byte) [][]byte) (got []response
 		case "timeout":
 			client.timeout()
 		case "shutdown":
-			client.shutdown()
+			client.Shutdown()
 		}
 	}
 	seen, open := -1, true

@@ -319,10 +319,6 @@ func (c *conn) Drained() {
 func (c *conn) Timeout() {
 	switch c.state {
 	case idle:
-		if c.last {
-			c.Loop().Post(leave, c)
-			return
-		}
 		c.end(loop.ReasonIdle, false)
 	case inHead, inContent:
 		c.refuse(408, "the request took too long")
@@ -341,39 +337,21 @@ func (c *conn) Timeout() {
 // connection goes on, has it go on for one more.
 func (c *conn) Shutdown() {
 	c.last = true
-	switch r := c.reply(); {
-	case r != nil:
+	if r := c.reply(); r != nil {
 		r.close = r.close || !r.headSent
-	case c.state == idle:
-		c.ReadNow() // a request may be there that nobody has looked at
-		if c.state == idle {
-			c.awaitRequest()
-		}
 	}
 }
+
+// Idle implements loop.Idler.
+func (c *conn) Idle() bool { return c.state == idle }
 
 // awaitRequest gives the client its time for another request.
 func (c *conn) awaitRequest() {
-	d := c.protocol.config().IdleTimeout
 	if c.last {
-		if d = c.Loop().Farewell(); d <= 0 {
-			c.Loop().Post(leave, c)
-			return
-		}
+		c.Farewell()
+		return
 	}
-	c.SetDeadline(d)
-}
-
-// leave closes a connection whose client has had its time at the end of the server, unless a request is there all the same. It is a task of its
-// own: it may call the application.
-func leave(p any) {
-	c := p.(*conn)
-	if c.state == idle && c.IsOpen() {
-		c.ReadNow()
-	}
-	if c.state == idle && c.IsOpen() {
-		c.end(loop.ReasonShutdown, false)
-	}
+	c.SetDeadline(c.protocol.config().IdleTimeout)
 }
 
 // Closed implements loop.Handler.

@@ -94,8 +94,7 @@ func (c *client) event(f func()) {
 	c.house.loop.RunPosted()
 }
 
-func (c *client) timeout()  { c.event(c.handler.Timeout) }
-func (c *client) shutdown() { c.event(c.handler.Shutdown) }
+func (c *client) timeout() { c.event(c.handler.Timeout) }
 
 // until runs the loop until done, and tells whether it came to that.
 func (h *house) until(done func() bool) bool {

@@ -148,7 +148,7 @@ func (c *conversation) step() bool {
 		case 2:
 			c.timeout()
 		case 3:
-			c.shutdown()
+			c.Shutdown()
 		}
 		c.input = nil
 	}

@@ -160,7 +160,7 @@ func TestDisturbances(t *testing.T) {
 		{"reset", func(c *client) { c.Reset() }},
 		{"eof", func(c *client) { c.EOF() }},
 		{"timeout", (*client).timeout},
-		{"shutdown", (*client).shutdown},
+		{"shutdown", func(c *client) { c.Shutdown() }},
 		{"more", func(c *client) { c.Feed(text("GET /probe HTTP/1.1\r\nHost: a\r\n\r\n", 10_000)) }},
 		{"drain", func(c *client) { c.room = 1000; c.Drain() }},
 		{"drain all", func(c *client) { c.room = -1; c.Drain() }},

@@ -33,9 +33,6 @@ func (p *parked) Switch(headers []app.Header, to any) {
 	next := c.protocol.config().Switch(c.protocol.host, &c.Conn, to)
 	c.Handle(next)
 	c.Release() // what the client has sent behind the request
-	if c.last {
-		next.Shutdown() // it was told before
-	}
 	next.Opened()
 }
 

@@ -42,8 +42,6 @@ type conn struct {
 	*loop.Conn
 	listener *Listener
 	next     loop.Handler
-	passed   bool // it is next's
-	last     bool // the server ends
 }
 
 // Opened implements loop.Handler. That the proxy has more connections than one address may have, is no matter.
@@ -69,16 +67,12 @@ func (c *conn) Data(in []byte) (consumed int) {
 		c.refuse(loop.ReasonPreface, err)
 		return len(in)
 	}
-	c.passed = true
 	c.SetDeadline(0)
 	c.Handle(c.next)
 	if p != nil {
 		c.SetProxied(p)
 	}
 	c.next.Opened()
-	if c.last {
-		c.Loop().Post(tell, c)
-	}
 	if n < len(in) && c.IsOpen() {
 		n += c.next.Data(in[n:])
 	}
@@ -98,44 +92,13 @@ func (c *conn) EOF() { c.Finish(loop.ReasonEOF, false) }
 func (c *conn) Drained() {}
 
 // Timeout implements loop.Handler.
-func (c *conn) Timeout() {
-	if c.last {
-		c.Loop().Post(leave, c)
-		return
-	}
-	c.refuse(loop.ReasonTimeout, errTimeout)
-}
+func (c *conn) Timeout() { c.refuse(loop.ReasonTimeout, errTimeout) }
 
 // Shutdown implements loop.Handler.
-func (c *conn) Shutdown() {
-	c.last = true
-	c.ReadNow() // a preface and a request may be there that nobody has looked at
-	switch d := c.Loop().Farewell(); {
-	case c.passed || !c.IsOpen():
-	case d > 0:
-		c.SetDeadline(d)
-	default:
-		c.Finish(loop.ReasonShutdown, false)
-	}
-}
+func (c *conn) Shutdown() {}
 
-// tell has the next handler know of the end.
-func tell(p any) {
-	if c := p.(*conn); c.IsOpen() {
-		c.next.Shutdown()
-	}
-}
-
-// leave closes a connection whose proxy has had its time at the end of the server. It is a task of its own: it may call the application.
-func leave(p any) {
-	c := p.(*conn)
-	if !c.passed {
-		c.ReadNow()
-	}
-	if !c.passed && c.IsOpen() {
-		c.Finish(loop.ReasonShutdown, false)
-	}
-}
+// Idle implements loop.Idler: until the preface is in, and the connection next's.
+func (c *conn) Idle() bool { return true }
 
 // Closed implements loop.Handler.
 func (c *conn) Closed(loop.Reason) {}

@@ -145,16 +145,11 @@ func (h *handshake) Drained() {}
 // Timeout implements loop.Handler.
 func (h *handshake) Timeout() { h.Finish(loop.ReasonTimeout, false) }
 
-// Shutdown implements loop.Handler: a client that has begun may have a request, and one that has just connected is about to begin.
-func (h *handshake) Shutdown() {
-	switch d := h.Loop().Farewell(); {
-	case h.pipe != nil:
-	case d > 0:
-		h.SetDeadline(min(d, h.acceptor.config.Timeout))
-	default:
-		h.Finish(loop.ReasonShutdown, false)
-	}
-}
+// Shutdown implements loop.Handler.
+func (h *handshake) Shutdown() {}
+
+// Idle implements loop.Idler: a client that has begun may have a request.
+func (h *handshake) Idle() bool { return h.pipe == nil }
 
 // Closed implements loop.Handler.
 func (h *handshake) Closed(loop.Reason) {
