@@ -134,7 +134,7 @@ func (e *Environ) Path() []byte {
 		e.path = e.source.Path()
 		e.decoded = e.decoded[:0]
 		if bytes.IndexByte(e.path, '%') >= 0 {
-			e.decoded = appendPercentDecoded(e.decoded, e.path)
+			e.decoded = AppendPercentDecoded(e.decoded, e.path)
 			e.path = e.decoded
 		}
 	}
@@ -375,31 +375,6 @@ func (e *Environ) field(name string, match func(want string, name []byte) bool) 
 		value = append(append(value, separator...), v...)
 	}
 	return value, ok
-}
-
-func appendPercentDecoded(dst, src []byte) []byte {
-	for i := 0; i < len(src); i++ {
-		c := src[i]
-		if c == '%' && i+2 < len(src) {
-			if hi, lo := unhex(src[i+1]), unhex(src[i+2]); hi|lo < 16 {
-				c = hi<<4 | lo
-				i += 2
-			}
-		}
-		dst = append(dst, c)
-	}
-	return dst
-}
-
-// unhex is the value of a HEXDIG, 255 for any other octet.
-func unhex(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c|0x20 && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10
-	}
-	return 255
 }
 
 func equalFold(want string, name []byte) bool {

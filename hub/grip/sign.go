@@ -1,6 +1,7 @@
 package grip
 
 import (
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -60,7 +61,7 @@ func (p *Proxy) mark(environ *app.Environ, last string) {
 		}
 	}
 	for _, name := range forged {
-		environ.Delete(variable(name))
+		environ.Delete("HTTP_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")))
 	}
 	if token := p.signer.token(time.Now()); token != "" {
 		environ.Set("HTTP_GRIP_SIG", token)
@@ -69,18 +70,4 @@ func (p *Proxy) mark(environ *app.Environ, last string) {
 	if last != "" {
 		environ.Set("HTTP_GRIP_LAST", last)
 	}
-}
-
-// variable is the key of a field.
-func variable(name string) string {
-	b := []byte("HTTP_" + name)
-	for i, c := range b {
-		switch {
-		case c == '-':
-			b[i] = '_'
-		case 'a' <= c && c <= 'z':
-			b[i] = c - 'a' + 'A'
-		}
-	}
-	return string(b)
 }

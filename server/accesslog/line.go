@@ -1,6 +1,10 @@
 package accesslog
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/weirhttp/weir/app"
+)
 
 // line is a request line in its parts. All are empty where it has not three.
 type line struct{ method, path, query, protocol []byte }
@@ -49,32 +53,8 @@ var colonSlashSlash, slash = []byte("://"), []byte("/")
 
 // unescaped is a path without its percent-encoding, as PATH_INFO is; path itself where it has none.
 func unescaped(path []byte) []byte {
-	i := bytes.IndexByte(path, '%')
-	if i < 0 {
+	if bytes.IndexByte(path, '%') < 0 {
 		return path
 	}
-	plain := append(make([]byte, 0, len(path)), path[:i]...)
-	for ; i < len(path); i++ {
-		c := path[i]
-		if c == '%' && i+2 < len(path) {
-			high, low := hexValue(path[i+1]), hexValue(path[i+2])
-			if high < 16 && low < 16 {
-				c = high<<4 | low
-				i += 2
-			}
-		}
-		plain = append(plain, c)
-	}
-	return plain
-}
-
-// hexValue is the value of a hexadecimal digit; 16: c is none.
-func hexValue(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return c | 0x20 - 'a' + 10
-	}
-	return 16
+	return app.AppendPercentDecoded(make([]byte, 0, len(path)), path)
 }

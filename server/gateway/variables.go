@@ -230,7 +230,7 @@ func (r *request) split(mounted bool) {
 	switch {
 	case r.hasDocument:
 	case len(r.uri) > 0:
-		whole = appendPercentDecoded(nil, rawPath(r.uri))
+		whole = app.AppendPercentDecoded(nil, rawPath(r.uri))
 	default:
 		whole = r.script
 	}
@@ -335,20 +335,6 @@ func isToken(s string) bool {
 // isTokenOctet tells whether c is a tchar (RFC 9110 5.6.2).
 func isTokenOctet(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
-
-func appendPercentDecoded(dst, src []byte) []byte {
-	for i := 0; i < len(src); i++ {
-		if src[i] == '%' && i+2 < len(src) {
-			if octet, err := strconv.ParseUint(view(src[i+1:i+3]), 16, 8); err == nil {
-				dst = append(dst, byte(octet))
-				i += 2
-				continue
-			}
-		}
-		dst = append(dst, src[i])
-	}
-	return dst
 }
 
 // appendPercentEncoded appends a path with all octets encoded that may not stand in one (RFC 3986 3.3).
