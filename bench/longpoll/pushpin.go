@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 	"net"
@@ -17,43 +18,10 @@ import (
 // Pushpin is a proxy: it asks an origin what to do with a request, and holds it itself when the origin answers with
 // Grip-Hold. Messages go to its control port. Debian's package runs as several processes that the first one starts.
 
-// pushpinConfig has the package's own settings, in a folder and on ports of our own, with three differences: zurl, which
-// talks to the origin, is started along with the rest; no report is sent to anyone; and messages are not limited to
-// 2,500 a second, which would be the figure that is measured.
-const pushpinConfig = `[global]
-include={libdir}/internal.conf
-rundir=DIR/run
-ipc_prefix=pushpin-
-port_offset=0
-
-[runner]
-services=condure,zurl,pushpin-proxy,pushpin-handler
-http_port=127.0.0.1:PORT
-logdir=DIR/log
-log_level=1
-client_buffer_size=8192
-client_maxconn=50000
-condure_bin=condure
-zurl_bin=zurl
-
-[proxy]
-routesfile=DIR/routes
-zurl_out_specs=ipc://{rundir}/{ipc_prefix}zurl-in
-zurl_out_stream_specs=ipc://{rundir}/{ipc_prefix}zurl-in-stream
-zurl_in_specs=ipc://{rundir}/{ipc_prefix}zurl-out
-updates_check=off
-sig_key=changeme
-
-[handler]
-push_in_spec=ipc://{rundir}/{ipc_prefix}push-in
-push_in_sub_specs=ipc://{rundir}/{ipc_prefix}push-in-sub
-push_in_http_addr=127.0.0.1
-push_in_http_port=CONTROL
-command_spec=ipc://{rundir}/{ipc_prefix}command
-stats_spec=ipc://{rundir}/{ipc_prefix}stats
-message_rate=1000000
-message_hwm=1000000
-`
+// pushpinConfig has words in capitals for what is to be put there. hub/grip's tests have the same.
+//
+//go:embed pushpin.conf
+var pushpinConfig string
 
 // Pushpin answers 502 to what exceeds a queue of 100 requests to zurl, so requests come slowly, and the few that are
 // refused all the same come again, which the report tells. The figures are about clients that wait already.
@@ -91,7 +59,8 @@ func preparePushpin(port int) (l launch, err error) {
 	if err != nil {
 		return l, err
 	}
-	config := strings.NewReplacer("DIR", dir, "PORT", fmt.Sprint(port), "CONTROL", fmt.Sprint(control)).Replace(pushpinConfig)
+	config := strings.NewReplacer("DIR", dir, "PORT", fmt.Sprint(port), "CONTROL", fmt.Sprint(control),
+		"KEY", "changeme", "LEVEL", "1", "CLIENTS", "50000").Replace(pushpinConfig)
 	err = errors.Join(
 		os.Mkdir(filepath.Join(dir, "run"), 0o755),
 		os.Mkdir(filepath.Join(dir, "log"), 0o755),

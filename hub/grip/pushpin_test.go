@@ -17,45 +17,6 @@ import (
 	"time"
 )
 
-// pushpinConfig has the package's own settings, in a folder and on ports of our own. zurl is started along with the rest, nothing is reported to
-// anybody, and a message waits for its predecessor as long as in weir.
-const pushpinConfig = `[global]
-include={libdir}/internal.conf
-rundir=DIR/run
-ipc_prefix=pushpin-
-port_offset=0
-
-[runner]
-services=condure,zurl,pushpin-proxy,pushpin-handler
-http_port=127.0.0.1:PORT
-logdir=DIR/log
-log_level=2
-client_buffer_size=8192
-client_maxconn=1000
-condure_bin=condure
-zurl_bin=zurl
-
-[proxy]
-routesfile=DIR/routes
-zurl_out_specs=ipc://{rundir}/{ipc_prefix}zurl-in
-zurl_out_stream_specs=ipc://{rundir}/{ipc_prefix}zurl-in-stream
-zurl_in_specs=ipc://{rundir}/{ipc_prefix}zurl-out
-updates_check=off
-sig_key=KEY
-
-[handler]
-push_in_spec=ipc://{rundir}/{ipc_prefix}push-in
-push_in_sub_specs=ipc://{rundir}/{ipc_prefix}push-in-sub
-push_in_http_addr=127.0.0.1
-push_in_http_port=CONTROL
-command_spec=ipc://{rundir}/{ipc_prefix}command
-stats_spec=ipc://{rundir}/{ipc_prefix}stats
-message_rate=1000000
-message_hwm=1000000
-message_wait=4000
-id_cache_ttl=60
-`
-
 // pushpin is a running Pushpin.
 type pushpin struct {
 	address, control string
@@ -94,7 +55,11 @@ func startPushpin(t *testing.T, origin string) *pushpin {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	port, control := freePort(t), freePort(t)
-	config := strings.NewReplacer("DIR", dir, "PORT", port, "CONTROL", control, "KEY", key).Replace(pushpinConfig)
+	template, err := os.ReadFile("../../bench/longpoll/pushpin.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := strings.NewReplacer("DIR", dir, "PORT", port, "CONTROL", control, "KEY", key, "LEVEL", "2", "CLIENTS", "1000").Replace(string(template))
 	for name, content := range map[string]string{"pushpin.conf": config, "routes": "* " + origin + "\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)

@@ -212,18 +212,25 @@ func TestHTTP01(t *testing.T) {
 	}
 }
 
-// TestRenewal: a certificate that will soon be over is replaced while the server runs, and handshakes have the new one.
-func TestRenewal(t *testing.T) {
-	acme.CheckEvery(t, 200*time.Millisecond)
-	port := pebble.Port(t)
-	ca := pebble.StartWith(t, port, pebble.Port(t), 6*time.Second)
+// manage makes a manager for a.example, until the end of the test.
+func manage(t *testing.T, ca *pebble.Authority) (*acme.Manager, *logged) {
+	t.Helper()
 	log := &logged{}
 	m, err := acme.New(acme.Config{Domains: []string{"a.example"}, Agreed: true, CA: ca.Directory, CARoots: ca.Trusted, Dir: t.TempDir(),
 		Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	t.Cleanup(func() { _ = m.Close() })
+	return m, log
+}
+
+// TestRenewal: a certificate that will soon be over is replaced while the server runs, and handshakes have the new one.
+func TestRenewal(t *testing.T) {
+	acme.CheckEvery(t, 200*time.Millisecond)
+	port := pebble.Port(t)
+	ca := pebble.StartWith(t, port, pebble.Port(t), 6*time.Second)
+	m, log := manage(t, ca)
 	l, err := tls.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port), m.TLSConfig())
 	if err != nil {
 		t.Fatal(err)
@@ -268,13 +275,7 @@ func acceptAll(l net.Listener) {
 // TestRefused: an authority that cannot reach the server is told in one line, with the name and the cause.
 func TestRefused(t *testing.T) {
 	ca := pebble.Start(t, pebble.Port(t), pebble.Port(t))
-	log := &logged{}
-	m, err := acme.New(acme.Config{Domains: []string{"a.example"}, Agreed: true, CA: ca.Directory, CARoots: ca.Trusted, Dir: t.TempDir(),
-		Log: slog.New(slog.NewTextHandler(log, nil))})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
+	m, log := manage(t, ca)
 	if err := m.Start(pebble.Port(t)); err != nil {
 		t.Fatal(err)
 	}

@@ -81,23 +81,19 @@ func listen(t *testing.T, o admin.Options) (*admin.Server, *http.Client) {
 // get asks the listener for operators.
 func get(t *testing.T, client *http.Client, path string) (status int, body string) {
 	t.Helper()
-	r, err := client.Get("http://localhost" + path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r.StatusCode, string(b)
+	return fetch(t, client, "http://localhost"+path)
 }
 
 // ask asks the server itself, on a connection of its own.
 func (s *site) ask(t *testing.T, path string) (status int, body string) {
 	t.Helper()
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
-	r, err := client.Get("http://" + s.Addresses()[0] + path)
+	return fetch(t, client, "http://"+s.Addresses()[0]+path)
+}
+
+func fetch(t *testing.T, client *http.Client, url string) (status int, body string) {
+	t.Helper()
+	r, err := client.Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
