@@ -235,27 +235,3 @@ func TestStream(t *testing.T) {
 		_ = c.Close()
 	}
 }
-
-// TestBytesMemory: a large response costs no memory, whether the client reads or not.
-func TestBytesMemory(t *testing.T) {
-	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
-	p.ask("GET", "/bytes?n=1000000")
-	before := p.resident()
-	const n = 268435456
-	for range 4 {
-		c := p.dial()
-		if _, err := io.WriteString(c, "GET /bytes?n=268435456 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
-		response, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil || response.ContentLength != n {
-			t.Fatal(response, err)
-		}
-		if _, err := io.CopyN(io.Discard, response.Body, 20<<20); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if grown := p.resident() - before; grown > 64<<20 {
-		t.Errorf("it grew by %d MiB", grown>>20)
-	}
-}

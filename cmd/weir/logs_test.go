@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,24 +42,6 @@ func TestAccessLogCannotOpen(t *testing.T) {
 	status, stdout, stderr := runToEnd(t, "demo", "--bind", "127.0.0.1:0", "--access-log", path)
 	if status != 1 || stdout != "" || !strings.Contains(stderr, path) {
 		t.Errorf("exit %d, %q, %q", status, stdout, stderr)
-	}
-}
-
-// TestAccessLogFullDisk: the server goes on, and says so once.
-func TestAccessLogFullDisk(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("needs /dev/full")
-	}
-	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--access-log", "/dev/full")
-	for range 2 {
-		p.ask("GET", "/plaintext")
-		time.Sleep(700 * time.Millisecond) // until it was written, or not
-	}
-	if r := p.ask("GET", "/plaintext"); r.body != "Hello, World!" {
-		t.Errorf("got %q", r.body)
-	}
-	if status := p.stop(); status != 0 || strings.Count(p.stderr.String(), "no space left") != 1 {
-		t.Errorf("exit %d: %s", status, p.stderr.String())
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,18 +11,29 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/gobwas/ws/wsutil"
 )
 
 // peak is the most memory that a process had resident so far, in octets.
-func peak(t *testing.T, pid int) int64 {
+func peak(t *testing.T, pid int) int64 { return memoryOf(t, pid, "VmHWM") }
+
+// resident is the resident memory of the process in octets.
+func (p *process) resident() int64 {
+	p.t.Helper()
+	return memoryOf(p.t, p.cmd.Process.Pid, "VmRSS")
+}
+
+// memoryOf is a figure of a process in octets, from Linux's /proc.
+func memoryOf(t *testing.T, pid int, name string) int64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := regexp.MustCompile(`VmHWM:\s*(\d+) kB`).FindSubmatch(status)
+	m := regexp.MustCompile(name + `:\s*(\d+) kB`).FindSubmatch(status)
 	if m == nil {
-		t.Fatal("no VmHWM")
+		t.Fatal("no ", name)
 	}
 	kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
 	return kib << 10
@@ -117,6 +129,70 @@ func TestRunMemory(t *testing.T) {
 			}
 			if status := p.stop(); status != 0 {
 				t.Errorf("exit %d: %s", status, p.stderr.String())
+			}
+		})
+	}
+}
+
+// TestBytesMemory: a large response costs no memory, whether the client reads or not.
+func TestBytesMemory(t *testing.T) {
+	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
+	p.ask("GET", "/bytes?n=1000000")
+	before := p.resident()
+	const n = 268435456
+	for range 4 {
+		c := p.dial()
+		if _, err := io.WriteString(c, "GET /bytes?n=268435456 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || response.ContentLength != n {
+			t.Fatal(response, err)
+		}
+		if _, err := io.CopyN(io.Discard, response.Body, 20<<20); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if grown := p.resident() - before; grown > 64<<20 {
+		t.Errorf("it grew by %d MiB", grown>>20)
+	}
+}
+
+// TestWebSocketMemory: what a socket costs that is idle, in memory of the process, after it had a message; and one that waits for a topic.
+func TestWebSocketMemory(t *testing.T) {
+	const (
+		n   = 3000
+		bar = 4 << 10
+	)
+	for target, talk := range map[string]func(c io.ReadWriter) error{
+		"/websocket": func(c io.ReadWriter) error {
+			if err := wsutil.WriteClientBinary(c, make([]byte, 1000)); err != nil {
+				return err
+			}
+			_, err := wsutil.ReadServerBinary(c)
+			return err
+		},
+		"/socket/news": func(c io.ReadWriter) error {
+			_, err := wsutil.ReadServerText(c)
+			return err
+		},
+	} {
+		t.Run(target, func(t *testing.T) {
+			p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
+			open := func(n int) {
+				for range n {
+					if err := talk(p.socket(target)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			open(500) // pools and the heap have their size
+			before := p.resident()
+			open(n)
+			each := (p.resident() - before) / n
+			t.Logf("%d octets each", each)
+			if each > bar {
+				t.Errorf("an idle socket takes %d octets, want %d at most", each, bar)
 			}
 		})
 	}

@@ -12,8 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -199,22 +197,4 @@ func runToEnd(t *testing.T, args ...string) (status int, stdout, stderr string) 
 		t.Fatal(err)
 	}
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
-}
-
-// resident is the resident memory of the process in octets, from Linux's /proc.
-func (p *process) resident() int64 {
-	p.t.Helper()
-	if runtime.GOOS != "linux" {
-		p.t.Skip("needs /proc")
-	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	m := regexp.MustCompile(`VmRSS:\s*(\d+) kB`).FindSubmatch(status)
-	if m == nil {
-		p.t.Fatal("no VmRSS")
-	}
-	kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
-	return kib << 10
 }

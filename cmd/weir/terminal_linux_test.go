@@ -37,7 +37,7 @@ func terminal(t *testing.T) (ours, theirs *os.File) {
 	return ours, theirs
 }
 
-// TestTerminal: a terminal has text, in colour unless NO_COLOR is set.
+// TestTerminal: a terminal has text, in colour unless NO_COLOR is set or the terminal is dumb.
 func TestTerminal(t *testing.T) {
 	line := regexp.MustCompile(`\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d.*INF.* RLIMIT_NOFILE`)
 	for _, c := range []struct {
@@ -48,14 +48,12 @@ func TestTerminal(t *testing.T) {
 		{"", "text", true, true},
 		{"NO_COLOR=1", "auto", true, false},
 		{"NO_COLOR=", "auto", true, true},
+		{"TERM=dumb", "auto", true, false},
 		{"", "json", false, false},
 	} {
 		ours, theirs := terminal(t)
 		cmd := exec.Command(binary, "demo", "--bind", "127.0.0.1:0", "--log-format", c.option)
-		cmd.Env = append(os.Environ(), "NO_COLOR=")
-		if c.variable != "" {
-			cmd.Env = append(cmd.Env, c.variable)
-		}
+		cmd.Env = append(os.Environ(), strings.Fields("NO_COLOR= TERM=xterm "+c.variable)...)
 		cmd.Stderr = theirs
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)

@@ -261,29 +261,6 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestNoAllocations: a line costs none, in whatever page it lands.
-func TestNoAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector has pools forget")
-	}
-	for _, format := range []accesslog.Format{accesslog.Combined, accesslog.JSON, `%(h)s %(t)s "%(r)s" %(m)s %(q)s %(s)s %(b)s %(L)s %({x}i)s`} {
-		log := accesslog.New(io.Discard, accesslog.Options{Format: format, Logger: slog.New(slog.DiscardHandler)})
-		s := log.Scribe()
-		lines := [2][]byte{[]byte("GET /plaintext HTTP/1.1"), []byte("GET /another?x=y HTTP/1.1")}
-		e := &accesslog.Entry{Remote: netip.MustParseAddr("192.0.2.7"), Status: 200, Octets: 13, In: [][]byte{[]byte("a")}}
-		e.Begun = accesslog.Now()
-		now := int64(0)
-		if n := testing.AllocsPerRun(20_000, func() {
-			now += int64(time.Microsecond)
-			e.RequestLine = lines[now/1000%2]
-			s.Append(now, e)
-		}); n != 0 {
-			t.Errorf("%s: %v allocations a line", format, n)
-		}
-		log.Close()
-	}
-}
-
 func BenchmarkAppend(b *testing.B) {
 	for _, format := range []accesslog.Format{accesslog.Common, accesslog.Combined, accesslog.JSON} {
 		b.Run(string(format), func(b *testing.B) {
