@@ -46,7 +46,7 @@ build:
 test:
 	.ci/packages programs python
 	cd bench && $(GO) test -count=1 ./...
-	/usr/bin/python3 python/worker_test.py
+	/usr/bin/python3 -m unittest discover -s python -p 'worker*_test.py'
 	$(GO) test -count=1 ./...
 	$(MAKE) h2spec containers
 

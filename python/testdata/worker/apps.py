@@ -1,4 +1,4 @@
-"""Applications for worker_test.py. What they note with note() is read by the test from standard error."""
+"""Applications for the tests of worker.py. What they note with note() is read by the test from standard error."""
 
 import functools
 import gzip
