@@ -65,6 +65,7 @@ func TestACME(t *testing.T) {
 
 // TestACMEWrongFlags: a line each, which names the option.
 func TestACMEWrongFlags(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 // TestAdmin: operators ask on a listener of their own, which is there until the requests that run have ended.
 func TestAdmin(t *testing.T) {
+	t.Parallel()
 	socket := "unix:" + filepath.Join(t.TempDir(), "admin")
 	p := start(t, nil, "demo", "-b", "127.0.0.1:0", "--admin", socket)
 	ready := func(status int, want string) {
@@ -49,6 +50,7 @@ func TestAdmin(t *testing.T) {
 
 // TestAdminRun: an application that is still being imported is alive and not ready.
 func TestAdminRun(t *testing.T) {
+	t.Parallel()
 	at := "unix:" + filepath.Join(t.TempDir(), "admin")
 	p := start(t, nil, "app:app", "-b", "127.0.0.1:0", "-w1", "--chdir", applications(t), "--admin", at)
 	if r := askAt(t, at, "GET", "/readyz"); r.StatusCode != 200 && r.body != "starting\n" {

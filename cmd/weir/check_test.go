@@ -9,6 +9,7 @@ import (
 
 // TestRunCheck: what is said of applications that break PEP 3333, and of those that do not. Nothing is left, and nothing but reports is printed.
 func TestRunCheck(t *testing.T) {
+	t.Parallel()
 	applications(t) // there is a Python
 	dir, err := filepath.Abs("testdata/check")
 	if err != nil {

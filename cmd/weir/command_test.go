@@ -16,6 +16,7 @@ import (
 )
 
 func TestVersion(t *testing.T) {
+	t.Parallel()
 	status, stdout, stderr := runToEnd(t, "version")
 	if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "weir ") || strings.Count(stdout, "\n") != 1 {
 		t.Errorf("exit %d, %q, %q", status, stdout, stderr)
@@ -23,6 +24,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	for _, args := range [][]string{{"--help"}, {"demo", "--help"}} {
 		status, stdout, _ := runToEnd(t, args...)
 		if status != 0 || !strings.Contains(stdout, "Usage: weir") {
@@ -33,6 +35,7 @@ func TestHelp(t *testing.T) {
 
 // TestUsageErrors: one line that names what is wrong, and exit status 2.
 func TestUsageErrors(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		want string
 		args []string
@@ -85,6 +88,7 @@ func TestUsageErrors(t *testing.T) {
 
 // TestUmask: the mask holds for Unix sockets and for the files that the server makes.
 func TestUmask(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	socket, log := filepath.Join(dir, "socket"), filepath.Join(dir, "log")
 	p := start(t, nil, "demo", "--bind", "unix:"+socket, "--access-log", log, "--umask", "027")
@@ -101,6 +105,7 @@ func TestUmask(t *testing.T) {
 
 // TestCannotListen: the command line was right, and yet it cannot be done.
 func TestCannotListen(t *testing.T) {
+	t.Parallel()
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -122,6 +127,7 @@ func TestCannotListen(t *testing.T) {
 
 // TestReadyLine: one line with the addresses, the number of loops and the pid.
 func TestReadyLine(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--loops", "3")
 	for _, want := range []string{"http://127.0.0.1:", "3 loops", "pid " + strconv.Itoa(p.cmd.Process.Pid)} {
 		if !strings.Contains(p.line, want) {
@@ -134,6 +140,7 @@ func TestReadyLine(t *testing.T) {
 }
 
 func TestBind(t *testing.T) {
+	t.Parallel()
 	inherited, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -182,6 +189,7 @@ func TestBind(t *testing.T) {
 }
 
 func TestServerHeader(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args []string
 		want []string
@@ -203,6 +211,7 @@ func TestServerHeader(t *testing.T) {
 
 // TestTerminateUnderLoad: SIGTERM ends with exit status 0, and no request that was taken loses its answer.
 func TestTerminateUnderLoad(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--loops", "2")
 	var answered atomic.Int64
 	var group sync.WaitGroup
@@ -267,6 +276,7 @@ func TestTerminateUnderLoad(t *testing.T) {
 
 // TestGracefulTimeoutFlag: requests that run for longer are cut off, and the exit status says so.
 func TestGracefulTimeoutFlag(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--graceful-timeout", "0s")
 	c := p.dial()
 	if _, err := io.WriteString(c, "GET /stream?chunks=1000&ms=1000 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {

@@ -86,6 +86,7 @@ A = "x y"
 
 // TestConfigAgain: what weir config prints is a configuration file that says the same.
 func TestConfigAgain(t *testing.T) {
+	t.Parallel()
 	values := func(text string) string { return regexp.MustCompile(`(?m) +#.*$`).ReplaceAllString(text, "") }
 	_, first, _ := runToEnd(t, "config", "site:app", "-w", "7", "-b", "unix:x y", "--env", "A=#", "--server-header", `"quoted" \\`, "--timeout", "1m30s")
 	_, second, stderr := runToEnd(t, "config", "-c", writeConfig(t, first))

@@ -12,6 +12,7 @@ import (
 // TestMethods: RFC 9110 section 9.1 has 501 for methods that a server does not know, 405 with Allow for those
 // that the resource does not take. TRACE (9.3.8) is either refused or answered with the request as it came.
 func TestMethods(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
 	for _, c := range []struct {
 		method, target string
@@ -40,6 +41,7 @@ func TestMethods(t *testing.T) {
 
 // TestVersionsAreNamed: RFC 9110 section 15.6.6 wants a 505 to say which versions there are.
 func TestVersionsAreNamed(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
 	c := p.dial()
 	if _, err := io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"); err != nil {
@@ -59,6 +61,7 @@ func TestVersionsAreNamed(t *testing.T) {
 // Without a lingering close the system answers them with a reset, which discards what is on its way (RFC
 // 9112 section 9.6). Old clients send an empty line behind the content of a POST.
 func TestLateOctets(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
 	for _, c := range []struct{ name, request, late string }{
 		{"a refused request", "GET /bytes HTTP/1.1\r\n\r\n", "x"},

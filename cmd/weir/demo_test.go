@@ -11,6 +11,7 @@ import (
 )
 
 func TestRoutes(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
 	for _, c := range []struct {
 		method, target, rest string
@@ -88,6 +89,7 @@ func TestRoutes(t *testing.T) {
 
 // TestPage: the page links to the routes, and the links work.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
 	page := p.ask("GET", "/")
 	if page.StatusCode != 200 || !strings.HasPrefix(strings.ToLower(page.body), "<!doctype html>") {
@@ -112,6 +114,7 @@ func TestPage(t *testing.T) {
 
 // TestLargeEcho: content that does not fit into memory at once streams through.
 func TestLargeEcho(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
 	content := strings.Repeat("0123456789abcdef", 1<<16) // 1 MiB
 	for _, chunked := range []bool{false, true} {
@@ -136,6 +139,7 @@ func TestLargeEcho(t *testing.T) {
 }
 
 func TestEnviron(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
 	environ := func(method, target string, rest ...string) map[string]string {
 		t.Helper()
@@ -193,6 +197,7 @@ func TestEnviron(t *testing.T) {
 
 // TestStream: chunks are sent as they are made: chunked for HTTP/1.1, until the connection ends for 1.0.
 func TestStream(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
 	const chunks, ms = 4, 60
 	for version, chunked := range map[string]bool{"1.1": true, "1.0": false} {

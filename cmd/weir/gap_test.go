@@ -154,6 +154,7 @@ func withoutAGap(t *testing.T, rounds int, every time.Duration, hangup func(l *l
 // TestRunWithoutAGap: five reloads and five upgrades in half a minute of load, and no request fails: none is refused, none is closed without an
 // answer, whether on a connection of its own or on one that is kept.
 func TestRunWithoutAGap(t *testing.T) {
+	t.Parallel()
 	rounds, every := 5, 2700*time.Millisecond
 	if underRace {
 		rounds, every = 1, time.Second
@@ -176,6 +177,7 @@ func TestRunWithoutAGap(t *testing.T) {
 
 // TestWithoutAGap is the same without workers, with another number of loops after each upgrade.
 func TestWithoutAGap(t *testing.T) {
+	t.Parallel()
 	config := filepath.Join(t.TempDir(), "weir.toml")
 	write := func(n int) { writeFile(t, config, fmt.Sprintf("loops = %d\nkeep-alive = '%ds'\n", 3-n, 60+n)) }
 	write(0)

@@ -15,6 +15,7 @@ import (
 
 // TestRunBehindNginx: a Flask application behind uwsgi_pass, with the path and the scheme that nginx has told.
 func TestRunBehindNginx(t *testing.T) {
+	t.Parallel()
 	dir, err := filepath.Abs("testdata")
 	if err != nil {
 		t.Fatal(err)
@@ -61,9 +62,7 @@ func nginxBefore(t *testing.T, location string) (base string) {
 	if _, err := os.Stat(program); err != nil {
 		t.Fatal("there is no nginx: install Debian's package nginx-light")
 	}
-	// An address of the process's own: the port stays free until nginx has it.
-	pid := os.Getpid()
-	ln, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.%d:0", 1+pid>>16&0x7f, pid>>8&0xff, 1+pid&0x7f))
+	ln, err := net.Listen("tcp", ownHost()+":0") // the port stays free until nginx has it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +109,7 @@ http {
 
 // TestProtocolFlag: what is no protocol is refused.
 func TestProtocolFlag(t *testing.T) {
+	t.Parallel()
 	status, _, stderr := runToEnd(t, "demo", "--protocol", "gopher")
 	if status != 2 || !strings.Contains(stderr, "--protocol") {
 		t.Errorf("exit %d: %s", status, stderr)

@@ -8,6 +8,7 @@ import (
 
 // TestGripKey: the key is not among what weir config prints.
 func TestGripKey(t *testing.T) {
+	t.Parallel()
 	status, stdout, stderr := runToEnd(t, "config", "run", "app:app", "--grip", "--grip-key", "hush", "--admin", "127.0.0.1:0")
 	if status != 0 || strings.Contains(stdout, "hush") || !strings.Contains(stdout, "# grip-key") {
 		t.Errorf("exit %d, %s\n%s", status, stderr, stdout)
@@ -16,6 +17,7 @@ func TestGripKey(t *testing.T) {
 
 // TestGripPublish: what publishes is at the address for operators, and not where the application is.
 func TestGripPublish(t *testing.T) {
+	t.Parallel()
 	at := "unix:" + filepath.Join(t.TempDir(), "admin")
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--grip", "--grip-key", "hush", "--grip-require-token", "--admin", at)
 	if r := askAt(t, at, "POST", "/publish/"); r.StatusCode != 403 {

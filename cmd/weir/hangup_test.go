@@ -15,6 +15,7 @@ import (
 
 // TestHangup: what can be changed is changed at SIGHUP, on connections that are open too; what cannot is named.
 func TestHangup(t *testing.T) {
+	t.Parallel()
 	config := filepath.Join(t.TempDir(), "weir.toml")
 	p := start(t, nil, "demo", "-c", writeFile(t, config, "server-header = 'first'\nloops = 1\n"), "-b", "127.0.0.1:0")
 	c := p.keepAlive()
@@ -65,6 +66,7 @@ func TestHangup(t *testing.T) {
 
 // TestRunHangup: workers with other options take the place of those that there are; when they cannot serve, those go on.
 func TestRunHangup(t *testing.T) {
+	t.Parallel()
 	config := filepath.Join(t.TempDir(), "weir.toml")
 	write := func(text, threads string) {
 		writeFile(t, config, fmt.Sprintf("threads = %s\ntimeout = '20s'\n[env]\nTEXT = %q\n", threads, text))
@@ -141,6 +143,7 @@ func TestHangupDocumented(t *testing.T) {
 
 // TestRunResize: SIGTTIN and SIGTTOU change the number of workers, which is one at least. What a worker has begun it finishes.
 func TestRunResize(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "run", "app:app", "-b", "127.0.0.1:0", "-w", "1", "--chdir", applications(t))
 	workers := func(n int) {
 		t.Helper()

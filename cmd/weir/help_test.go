@@ -15,14 +15,9 @@ import (
 // flagOfHelp is where the help describes a flag.
 var flagOfHelp = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z0-9-]+)`)
 
-var flagsFound map[string][]string
-
 // flagsOfCommands are the flags that commands have, as their help says.
 func flagsOfCommands(t *testing.T) map[string][]string {
 	t.Helper()
-	if flagsFound != nil {
-		return flagsFound
-	}
 	found := make(map[string][]string)
 	_, help, _ := runToEnd(t, "--help")
 	for _, m := range regexp.MustCompile(`(?m)^  ([a-z]+)  `).FindAllStringSubmatch(help, -1) {
@@ -37,12 +32,12 @@ func flagsOfCommands(t *testing.T) map[string][]string {
 	if len(found) < 7 || len(found["run"]) < 60 || !slices.Contains(found["demo"], "bind") {
 		t.Fatalf("there are %v\n%s", found, help)
 	}
-	flagsFound = found
 	return found
 }
 
 // TestHelpFits: help fits a screen, that of commands with many options a sheet; those that are not there are with --help-all.
 func TestHelpFits(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args  []string
 		lines int
@@ -71,6 +66,7 @@ func TestHelpFits(t *testing.T) {
 
 // TestMan: the manual page has all commands and options, and those who print manual pages have nothing against it.
 func TestMan(t *testing.T) {
+	t.Parallel()
 	status, page, stderr := runToEnd(t, "man")
 	if status != 0 || stderr != "" {
 		t.Fatalf("exit %d, %s", status, stderr)
@@ -101,6 +97,7 @@ func TestMan(t *testing.T) {
 
 // TestCompletion: what shells complete, by their own account.
 func TestCompletion(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
 		t.Fatal(err)

@@ -41,6 +41,7 @@ func (p *process) url(path string) string { return "http://" + p.at[0] + path }
 
 // TestRunHTTP2Clients: curl, nghttp and h2load with the demo.
 func TestRunHTTP2Clients(t *testing.T) {
+	t.Parallel()
 	log := filepath.Join(t.TempDir(), "access.log")
 	p := start(t, nil, "demo", "--h2c", "-b", "127.0.0.1:0", "--access-log", log)
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<15)
@@ -81,6 +82,7 @@ func TestRunHTTP2Clients(t *testing.T) {
 
 // TestRunHTTP2Python: Python's applications are called as ever, when nobody has come by HTTP/1.1 before too.
 func TestRunHTTP2Python(t *testing.T) {
+	t.Parallel()
 	dir := applications(t)
 	p := start(t, nil, "run", "app:app", "--h2c", "-b", "127.0.0.1:0", "-w", "2", "--chdir", dir)
 	content := strings.Repeat("content ", 100_000)
@@ -123,6 +125,7 @@ func TestRunHTTP2Python(t *testing.T) {
 
 // TestRunHTTP2Hub: the demo's long-polls and event streams, by HTTP/2.
 func TestRunHTTP2Hub(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--h2c", "-b", "127.0.0.1:0")
 	address := p.at[0]
 	if _, _, err := net.SplitHostPort(address); err != nil {
@@ -169,6 +172,7 @@ func TestRunHTTP2Hub(t *testing.T) {
 
 // TestRunHTTP2ALPN: curl, openssl and h2load are offered HTTP/2 with HTTPS.
 func TestRunHTTP2ALPN(t *testing.T) {
+	t.Parallel()
 	a := certificate(t, "localhost")
 	p := start(t, nil, append([]string{"demo", "-b", "127.0.0.1:0"}, a.flags()...)...)
 	only := start(t, nil, append([]string{"demo", "--no-http2", "-b", "127.0.0.1:0"}, a.flags()...)...)

@@ -31,12 +31,13 @@ func (p *process) sees(pattern string) string {
 
 // TestEmbeddedHub: one weir has the engine, another uses it, and so do publish and tail.
 func TestEmbeddedHub(t *testing.T) {
+	t.Parallel()
 	store := filepath.Join(t.TempDir(), "store")
 	serve := func(at string) (p *process, url string) {
 		p = start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes", "--hub", "embedded", "--hub-store", store, "--hub-listen", at)
 		return p, p.sees(`(nats://[0-9.:]+)`)
 	}
-	first, url := serve("127.0.0.1:0")
+	first, url := serve(ownHost() + ":0")
 	operators := filepath.Join(t.TempDir(), "admin")
 	second := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes", "--hub", url, "--admin", "unix:"+operators)
 	ready := func(status int) (body string) {
@@ -102,6 +103,7 @@ func TestEmbeddedHub(t *testing.T) {
 
 // TestTailEnds: by a signal, and when nobody reads.
 func TestTailEnds(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--hub", "embedded", "--hub-listen", "127.0.0.1:0")
 	url := p.sees(`(nats://[0-9.:]+)`)
 	p.sees(`(hub: ready)`)
@@ -157,6 +159,7 @@ func (p *process) post(topic, message string) {
 
 // TestHubOptions: what is wrong is told in a line, with the option.
 func TestHubOptions(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

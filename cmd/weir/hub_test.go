@@ -57,6 +57,7 @@ func (p *process) get(target string) <-chan reply {
 
 // TestPoll: a poll waits for a message, gets earlier ones at once, and is told when there is none.
 func TestPoll(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes")
 	waiting := p.get("/poll/news?timeout=60")
 	id := p.publish("news", "one", 1).ID
@@ -84,6 +85,7 @@ func TestPoll(t *testing.T) {
 
 // TestEvents: a stream gets messages as they are published, with their ids.
 func TestEvents(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes")
 	response, err := http.Get("http://" + p.at[0] + "/events/news")
 	if err != nil {
@@ -104,6 +106,7 @@ func TestEvents(t *testing.T) {
 
 // TestTerminateWhileWaiting: what waits is ended by SIGTERM, and does not hold up the end.
 func TestTerminateWhileWaiting(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--graceful-timeout", "20s", "--test-routes")
 	poll := p.get("/poll/news?timeout=300")
 	stream, err := http.Get("http://" + p.at[0] + "/events/news")

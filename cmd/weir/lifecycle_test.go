@@ -57,6 +57,7 @@ func (c *keepAlive) ask(target string) (reply, error) {
 
 // TestSignalsTerm: SIGTERM has a request finished that runs, and one answered that comes late on a connection without any.
 func TestSignalsTerm(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "-b", "127.0.0.1:0", "--drain-idle", "30s")
 	idle, running := p.keepAlive(), p.keepAlive()
 	if _, err := idle.ask("/plaintext"); err != nil {
@@ -100,6 +101,7 @@ func TestSignalsTerm(t *testing.T) {
 
 // TestSignalsQuick: SIGINT and SIGQUIT do not wait for what runs. It is not a failure.
 func TestSignalsQuick(t *testing.T) {
+	t.Parallel()
 	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGQUIT} {
 		p := start(t, nil, "demo", "-b", "127.0.0.1:0", "--drain-idle", "1h", "--graceful-timeout", "1h")
 		idle, running := p.keepAlive(), p.keepAlive()
@@ -121,6 +123,7 @@ func TestSignalsQuick(t *testing.T) {
 
 // TestSignalsTwice: a second signal ends weir at once.
 func TestSignalsTwice(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "-b", "127.0.0.1:0", "--graceful-timeout", "1h")
 	running := p.keepAlive()
 	if _, err := io.WriteString(running, "GET /sleep?ms=600000 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
@@ -137,6 +140,7 @@ func TestSignalsTwice(t *testing.T) {
 
 // TestSignalsWinch: without a terminal SIGWINCH has nothing accepted until SIGHUP. Who connects meanwhile waits, and is served then.
 func TestSignalsWinch(t *testing.T) {
+	t.Parallel()
 	l := startLine(t, binary, "demo", "-b", "127.0.0.1:0", "--drain-idle", "30s", "--accept-at-once") // in a session of its own
 	c := dialTo(t, l.at[0])
 	k := &keepAlive{c, bufio.NewReader(c)}

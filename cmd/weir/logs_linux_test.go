@@ -8,6 +8,7 @@ import (
 
 // TestAccessLogFullDisk: the server goes on, and says so once.
 func TestAccessLogFullDisk(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--access-log", "/dev/full")
 	for range 2 {
 		p.ask("GET", "/plaintext")

@@ -16,6 +16,7 @@ import (
 
 // TestAccessLogFile: lines are appended, and all are there when the process has ended.
 func TestAccessLogFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "access.log")
 	for run := range 2 {
 		p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--access-log", path, "--access-log-format", "common")
@@ -38,6 +39,7 @@ func TestAccessLogFile(t *testing.T) {
 }
 
 func TestAccessLogCannotOpen(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "missing", "access.log")
 	status, stdout, stderr := runToEnd(t, "demo", "--bind", "127.0.0.1:0", "--access-log", path)
 	if status != 1 || stdout != "" || !strings.Contains(stderr, path) {
@@ -47,6 +49,7 @@ func TestAccessLogCannotOpen(t *testing.T) {
 
 // TestAccessLogStandardOutput: lines follow the first one of the server. When nobody reads them any more, it goes on.
 func TestAccessLogStandardOutput(t *testing.T) {
+	t.Parallel()
 	cmd := exec.Command(binary, "demo", "--bind", "127.0.0.1:0", "--access-log", "-")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -132,6 +135,7 @@ func (p *process) rotate(path, moved string) {
 
 // TestRotation: logs are moved away again and again, and no line is lost.
 func TestRotation(t *testing.T) {
+	t.Parallel()
 	const rotations = 5
 	access, errors := filepath.Join(t.TempDir(), "access.log"), filepath.Join(t.TempDir(), "error.log")
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--access-log", access, "--error-logfile", errors, "--access-log-format", "%(q)s")
@@ -190,6 +194,7 @@ func TestRotation(t *testing.T) {
 
 // TestSIGUSR1WithoutLogs: it does not end the process.
 func TestSIGUSR1WithoutLogs(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
 	_ = p.cmd.Process.Signal(syscall.SIGUSR1)
 	for deadline := time.Now().Add(patience); !strings.Contains(p.stderr.String(), "SIGUSR1"); time.Sleep(time.Millisecond) {
@@ -230,6 +235,7 @@ func TestLogForms(t *testing.T) {
 
 // TestErrorLogfile: the file is appended to, has the end of a command that fails, and what cannot be opened is named.
 func TestErrorLogfile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "error.log")
 	if err := os.WriteFile(path, []byte("before\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -253,6 +259,7 @@ func TestErrorLogfile(t *testing.T) {
 
 // TestAccessLogNobodyReads: weir ends although its access log is stuck.
 func TestAccessLogNobodyReads(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--access-log", stuckPipe(t))
 	for range 20 {
 		p.ask("GET", "/plaintext?"+strings.Repeat("x", 8000))

@@ -52,9 +52,10 @@ func TestRunMemory(t *testing.T) {
 		bar   = 8 << 20
 	)
 	dir := applications(t)
-	file := filepath.Join(t.TempDir(), "file")
 	for name, args := range map[string][]string{"spooled": nil, "streamed": {"--stream-bodies"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "file")
 			p := start(t, nil, append([]string{"run", "app:app", "-b", "127.0.0.1:0", "-w", "1", "--limit-request-body", "0", "--chdir", dir}, args...)...)
 			worker, err := strconv.Atoi(p.ask("GET", "/pid").body)
 			if err != nil {

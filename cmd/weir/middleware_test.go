@@ -56,6 +56,7 @@ func decoded(t *testing.T, coding, body string) string {
 
 // TestRunCompressed: curl gets from applications of either kind what it gets without compression, in each coding, whichever way they answer.
 func TestRunCompressed(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(applications(t), "app.py")
 	for _, served := range []struct {
 		args  []string
@@ -104,6 +105,7 @@ func same(got, want string, p, plain *process) bool {
 
 // TestRunRequestID: a Python application finds the name of the request that its client gets.
 func TestRunRequestID(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "run", "app:app", "--chdir", applications(t), "-b", "127.0.0.1:0", "--request-id")
 	for _, sent := range []string{"", "X-Request-ID: from-a-proxy\r\n", "X-Request-ID: \"no name\"\r\n"} {
 		r := p.ask("GET", "/environ", sent)
@@ -119,6 +121,7 @@ func TestRunRequestID(t *testing.T) {
 
 // TestCompressedEvents: an event stream is not held back.
 func TestCompressedEvents(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "-b", "127.0.0.1:0", "--compress")
 	c := exec.Command("curl", "--silent", "--no-buffer", "--compressed", "--max-time", "30", "http://"+p.at[0]+"/events/news")
 	out, err := c.StdoutPipe()

@@ -38,6 +38,7 @@ var longOption = regexp.MustCompile(`--[a-z][a-z-]*`)
 
 // TestMigrating: the options of weir that the tables name are those that weir run --help-all lists.
 func TestMigrating(t *testing.T) {
+	t.Parallel()
 	_, help, _ := runToEnd(t, "run", "--help-all")
 	listed := longOption.FindAllString(help, -1)
 	named := 0
@@ -59,6 +60,7 @@ func TestMigrating(t *testing.T) {
 
 // TestGunicornSpellings: what people write behind gunicorn works behind weir, and means the same.
 func TestGunicornSpellings(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ args, want string }{
 		{"-b 127.0.0.1:1", "bind = ['127.0.0.1:1']"},
 		{"--bind=unix:/a", "bind = ['unix:/a']"},

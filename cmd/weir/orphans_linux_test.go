@@ -24,6 +24,7 @@ def application(environ, start_response):
 
 // TestOrphans: weir waits for those whom it has adopted, as process 1 of a container and with --preload, and the supervisor gets to know how its own have ended.
 func TestOrphans(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "orphaning.py"), []byte(orphaning), 0o600); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -12,8 +13,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -27,6 +30,12 @@ var binary string
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
+// together is how many of the tests run at a time that may, where -parallel does not say. They wait for processes more than they compute.
+//
+// Those stay alone that measure memory or set variables. A test must not write a program that weir is to start: others that start theirs at that moment
+// have it open, and the system does not start what is open for writing.
+const together = 4
+
 func buildAndRun(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "weir")
 	if err != nil {
@@ -39,6 +48,12 @@ func buildAndRun(m *testing.M) int {
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
+	}
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", strconv.Itoa(together))
 	}
 	return m.Run()
 }
@@ -145,6 +160,14 @@ func dialTo(t *testing.T, address string) net.Conn {
 	_ = c.SetDeadline(time.Now().Add(patience))
 	return c
 }
+
+// ownHost is an address of this machine that nobody else uses, so that a port of it stays free which was let go.
+func ownHost() string {
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 1+hosts.Add(1)%250, pid>>8&0xff, pid&0xff)
+}
+
+var hosts atomic.Uint32
 
 // reply is a response, read whole.
 type reply struct {

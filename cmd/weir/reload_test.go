@@ -36,6 +36,7 @@ func (p *process) replies(status int, want string) {
 
 // TestRunReload: workers follow the files, from a start on that fails. What is wrong is answered and logged; weir goes on.
 func TestRunReload(t *testing.T) {
+	t.Parallel()
 	applications(t)
 	dir := t.TempDir()
 	module, part, text := filepath.Join(dir, "site_.py"), filepath.Join(dir, "part.py"), filepath.Join(dir, "page.txt")
@@ -77,6 +78,7 @@ func TestRunReload(t *testing.T) {
 
 // TestRunReloadCannotStart: what a change of a file does not mend ends weir.
 func TestRunReloadCannotStart(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		want string
 		args []string

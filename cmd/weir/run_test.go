@@ -29,6 +29,7 @@ func applications(t *testing.T) string {
 }
 
 func TestRun(t *testing.T) {
+	t.Parallel()
 	dir := applications(t)
 	for _, args := range [][]string{
 		{"run", "app:app", "-b", "127.0.0.1:0", "-w", "2", "--chdir", dir},
@@ -83,9 +84,10 @@ func TestRunPort(t *testing.T) {
 
 // TestRunCannotStart: the traceback, one line that says what to do, and exit status 1.
 func TestRunCannotStart(t *testing.T) {
+	t.Parallel()
 	dir := applications(t)
-	old := filepath.Join(t.TempDir(), "python3.7")
-	if err := os.WriteFile(old, []byte("#!/bin/sh\necho 3.7.9; echo /old\n"), 0o700); err != nil {
+	old, err := filepath.Abs("testdata/python3.7")
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -117,6 +119,7 @@ func TestRunCannotStart(t *testing.T) {
 }
 
 func TestRunUsageErrors(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		want string
 		args []string
@@ -141,6 +144,7 @@ func TestRunUsageErrors(t *testing.T) {
 
 // TestRunGunicornConfig: a file that is not read is told of.
 func TestRunGunicornConfig(t *testing.T) {
+	t.Parallel()
 	applications(t)
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -163,6 +167,7 @@ func TestRunGunicornConfig(t *testing.T) {
 
 // TestRunHolds: an application holds requests and publishes to them; the hub has no routes of its own. SIGTERM ends what is held.
 func TestRunHolds(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "run", "app:app", "--chdir", applications(t), "-b", "127.0.0.1:0", "-w", "1", "--graceful-timeout", "20s")
 	poll := p.get("/hold?" + url.PathEscape(`{"topics":"topic","timeout":60,"format":"data"}`))
 	for deadline := time.Now().Add(patience); !strings.HasSuffix(p.ask("GET", "/publish?news").body, " 1"); time.Sleep(time.Millisecond) {
@@ -195,16 +200,19 @@ func TestRunHolds(t *testing.T) {
 
 // TestRunSignals: SIGHUP replaces workers. SIGTERM lets a call end; workers do not outlive weir, however that ends.
 func TestRunSignals(t *testing.T) {
+	t.Parallel()
 	dir := applications(t)
 	p := start(t, nil, "run", "app:app", "--chdir", dir, "-b", "127.0.0.1:0", "-w", "1")
-	slow := make(chan reply, 1)
-	go func() { slow <- p.ask("GET", "/sleep?0.5") }()
-	time.Sleep(100 * time.Millisecond)
+	slow := p.dial()
+	if _, err := io.WriteString(slow, "GET /sleep?0.5 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond) // it runs, or is about to
 	if status := p.stop(); status != 0 {
 		t.Errorf("exit %d: %s", status, p.stderr.String())
 	}
-	if r := <-slow; r.StatusCode != 200 {
-		t.Errorf("%d %q", r.StatusCode, r.body)
+	if text, err := io.ReadAll(slow); err != nil || !strings.HasPrefix(string(text), "HTTP/1.1 200 ") {
+		t.Errorf("%q, %v", text, err)
 	}
 
 	p = start(t, nil, "run", "app:app", "--chdir", dir, "-b", "127.0.0.1:0", "-w", "1")
@@ -226,6 +234,7 @@ func TestRunSignals(t *testing.T) {
 
 // TestRunPreloadEnds: neither the template nor workers outlive weir when that is killed, not even in a call that keeps Python's lock.
 func TestRunPreloadEnds(t *testing.T) {
+	t.Parallel()
 	marks := filepath.Join(t.TempDir(), "marks")
 	p := start(t, nil, "run", "app:app", "--chdir", applications(t), "-b", "127.0.0.1:0", "-w", "2", "--preload", "-e", "MARKS="+marks)
 	pids := childrenOf(t, p.cmd.Process.Pid)

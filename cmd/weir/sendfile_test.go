@@ -31,6 +31,7 @@ def app(environ, start_response):
 
 // TestSendfile: what Python's applications name is sent by weir, to curl too.
 func TestSendfile(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	content := strings.Repeat("0123456789abcdef", 1<<16)
 	for name, text := range map[string]string{"app.py": sendfileApp, "files/large": content, "outside": "outside"} {
@@ -87,6 +88,7 @@ func TestSendfile(t *testing.T) {
 
 // TestSendfileErrors: one line that names the option.
 func TestSendfileErrors(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		status      int
 		value, want string

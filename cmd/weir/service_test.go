@@ -72,6 +72,7 @@ func ownerOf(t *testing.T, path string) string {
 
 // TestUser: weir becomes another user in all its threads, and what it has made is that user's.
 func TestUser(t *testing.T) {
+	t.Parallel()
 	dir := reachable(t)
 	socket, log, pid := filepath.Join(dir, "socket"), filepath.Join(dir, "log"), filepath.Join(dir, "pid")
 	args := []string{"demo", "-b", "unix:" + socket, "--user", "4321", "--group", "1234", "--access-log", log, "--pid", pid}
@@ -102,6 +103,7 @@ func TestUser(t *testing.T) {
 
 // TestUserUpgrade: the successor is who its predecessor had become, and has the socket, the log and the pid file, which lie in root's folder.
 func TestUserUpgrade(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		wantRefusal(t, "demo", "--user", "4321", "--group", "1234")
 		return
@@ -143,6 +145,7 @@ func TestUserUpgrade(t *testing.T) {
 
 // TestUserOfWorkers: Python's workers are that user from the start, with its groups and its home, and so are later ones.
 func TestUserOfWorkers(t *testing.T) {
+	t.Parallel()
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
 		t.Fatal(err)
@@ -189,6 +192,7 @@ func TestUserOfWorkers(t *testing.T) {
 
 // TestUserWrong: a line that names the option.
 func TestUserWrong(t *testing.T) {
+	t.Parallel()
 	for line, want := range map[string]string{
 		"--user nobody-has-this-name":  "--user nobody-has-this-name: there is no such user",
 		"--group nobody-has-this-name": "--group nobody-has-this-name: there is no such group",
@@ -204,6 +208,7 @@ func TestUserWrong(t *testing.T) {
 
 // TestUserCannotReadKey: a key that root alone may read is used, and the warning says what that means.
 func TestUserCannotReadKey(t *testing.T) {
+	t.Parallel()
 	pair := certificate(t, "localhost")
 	args := append([]string{"demo", "-b", "127.0.0.1:0", "--user", "4321", "--group", "1234"}, pair.flags()...)
 	if os.Getuid() != 0 {
@@ -219,6 +224,7 @@ func TestUserCannotReadKey(t *testing.T) {
 
 // TestPID: the file of a process that has ended is taken, that of one that lives is not, and at the end the file goes if it is weir's still.
 func TestPID(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "pid")
 	ended := exec.Command("true")
 	if err := ended.Run(); err != nil {
@@ -261,6 +267,7 @@ func TestPID(t *testing.T) {
 
 // TestUnusedPID: what cannot start leaves no pid file, and no socket.
 func TestUnusedPID(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	status, _, stderr := runToEnd(t, "run", "broken:app", "--chdir", applications(t), "-b", "unix:"+filepath.Join(dir, "socket"), "-p", filepath.Join(dir, "pid"))
 	if status != 1 {
@@ -298,6 +305,7 @@ func listenTwice(t *testing.T) (files []*os.File, addresses []string) {
 
 // TestPassedSockets: those of systemd take the place of --bind, unless that names descriptors. They are for the process that they were passed to.
 func TestPassedSockets(t *testing.T) {
+	t.Parallel()
 	const given = "LISTEN_FDS=2 LISTEN_FDNAMES=web:back "
 	files, at := listenTwice(t)
 	for _, c := range []struct {
@@ -352,6 +360,7 @@ func TestPassedSockets(t *testing.T) {
 
 // TestVariablesOfSystemd: workers do not inherit what was meant for weir.
 func TestVariablesOfSystemd(t *testing.T) {
+	t.Parallel()
 	files, _ := listenTwice(t)
 	socket, _ := notifySocket(t)
 	p := startUnder(t, files, "LISTEN_FDS=2 LISTEN_FDNAMES=a:b LISTEN_PID=$$ WATCHDOG_USEC=60000000 WATCHDOG_PID=$$ NOTIFY_SOCKET="+socket,
@@ -411,6 +420,7 @@ func await(t *testing.T, messages <-chan string, line string) string {
 
 // TestNotify: systemd is told of the beginning, of life, and of the end.
 func TestNotify(t *testing.T) {
+	t.Parallel()
 	socket, messages := notifySocket(t)
 	p := startUnder(t, nil, "NOTIFY_SOCKET="+socket+" WATCHDOG_USEC=100000 WATCHDOG_PID=$$", "demo", "-b", "127.0.0.1:0")
 	if m := await(t, messages, "READY=1"); !strings.Contains(m, "\nSTATUS=weir serves the demo at http://"+p.at[0]) {
@@ -427,6 +437,7 @@ func TestNotify(t *testing.T) {
 
 // TestNotifyReload: systemd is told of reloading, with the time at which it has begun, and of its end.
 func TestNotifyReload(t *testing.T) {
+	t.Parallel()
 	socket, messages := notifySocket(t)
 	p := startUnder(t, nil, "NOTIFY_SOCKET="+socket, "run", "app:app", "--chdir", applications(t), "-w", "1", "-b", "127.0.0.1:0")
 	await(t, messages, "READY=1")
@@ -443,6 +454,7 @@ func TestNotifyReload(t *testing.T) {
 
 // TestWatchdog: when a loop is stuck, systemd hears nothing, until it is not.
 func TestWatchdog(t *testing.T) {
+	t.Parallel()
 	socket, messages := notifySocket(t)
 	p := startUnder(t, nil, "NOTIFY_SOCKET="+socket+" WATCHDOG_USEC=100000", "demo", "-b", "127.0.0.1:0", "--inline", "--loops", "2", "--test-routes")
 	await(t, messages, "WATCHDOG=1")
@@ -461,6 +473,7 @@ func TestWatchdog(t *testing.T) {
 
 // TestNotifyUpgrade: systemd is told which process is the service from now on, and of no end.
 func TestNotifyUpgrade(t *testing.T) {
+	t.Parallel()
 	socket, messages := notifySocket(t)
 	p := startUnder(t, nil, "NOTIFY_SOCKET="+socket, "demo", "-b", "127.0.0.1:0")
 	await(t, messages, "READY=1")

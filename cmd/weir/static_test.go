@@ -9,6 +9,7 @@ import (
 
 // TestStaticErrors: one line that names the option; 2 for what is wrong in itself, 1 for a directory that is.
 func TestStaticErrors(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -42,6 +43,7 @@ func TestStaticErrors(t *testing.T) {
 
 // TestStatic: the longest prefix counts, the flags reach the files, and what is below no prefix is the application's.
 func TestStatic(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	for name, content := range map[string]string{"a/f.txt": "a", "b/f.txt": "b", "b/.dot": "dot", "b/x.1234.css": "css"} {
 		path := filepath.Join(dir, name)

@@ -47,6 +47,7 @@ func atTerminal(t *testing.T, dir string, environ []string, args ...string) stri
 
 // TestRunSummary: at a terminal weir says what matters of how it serves, in colour where that is wanted, and ends with a line of its own.
 func TestRunSummary(t *testing.T) {
+	t.Parallel()
 	apps := applications(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "weir.toml"), []byte("graceful-timeout = 7\nchdir = '"+apps+"'\n"), 0o600); err != nil {

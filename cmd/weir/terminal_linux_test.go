@@ -39,6 +39,7 @@ func terminal(t *testing.T) (ours, theirs *os.File) {
 
 // TestTerminal: a terminal has text, in colour unless NO_COLOR is set or the terminal is dumb.
 func TestTerminal(t *testing.T) {
+	t.Parallel()
 	line := regexp.MustCompile(`\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d.*INF.* RLIMIT_NOFILE`)
 	for _, c := range []struct {
 		variable, option string

@@ -13,6 +13,7 @@ import (
 )
 
 func TestTestRoutes(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes")
 	for _, c := range []struct {
 		method, target, rest string
@@ -43,6 +44,7 @@ func TestTestRoutes(t *testing.T) {
 
 // TestRoutesHidden: without the flag there is nothing of the kind.
 func TestRoutesHidden(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0")
 	for _, target := range []string{"/sink", "/panic?phase=call", "/internals"} {
 		if r := p.ask("GET", target); r.StatusCode != 404 {
@@ -53,6 +55,7 @@ func TestRoutesHidden(t *testing.T) {
 
 // TestPanicInBody: what was sent arrives, the end does not.
 func TestPanicInBody(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes")
 	c := p.dial()
 	if _, err := io.WriteString(c, "GET /panic?phase=body HTTP/1.1\r\nHost: demo\r\n\r\n"); err != nil {
@@ -69,6 +72,7 @@ func TestPanicInBody(t *testing.T) {
 }
 
 func TestInternals(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes")
 	var got struct{ Descriptors, Goroutines, Heap int }
 	if err := json.Unmarshal([]byte(p.ask("GET", "/internals").body), &got); err != nil {

@@ -62,6 +62,7 @@ func environ(t *testing.T, output string) (keys map[string]string) {
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	a := certificate(t, "localhost")
 	p := start(t, nil, append([]string{"demo", "--no-http2", "-b", "127.0.0.1:0"}, a.flags()...)...)
 	if !strings.Contains(p.line, " at https://127.0.0.1:") {
@@ -114,6 +115,7 @@ func TestTLS(t *testing.T) {
 
 // TestTLSKeyUpdate: a client may ask for new keys in the middle; the server has something to say by itself then.
 func TestTLSKeyUpdate(t *testing.T) {
+	t.Parallel()
 	a := certificate(t, "localhost")
 	p := start(t, nil, append([]string{"demo", "-b", "127.0.0.1:0"}, a.flags()...)...)
 	cmd := exec.Command("openssl", "s_client", "-connect", p.at[0], "-crlf")
@@ -140,6 +142,7 @@ func TestTLSKeyUpdate(t *testing.T) {
 }
 
 func TestTLSMin(t *testing.T) {
+	t.Parallel()
 	a := certificate(t, "localhost")
 	p := start(t, nil, append([]string{"demo", "-b", "127.0.0.1:0", "--tls-min", "1.3"}, a.flags()...)...)
 	if out, status := p.curl(a, "/plaintext", "--tls-max", "1.2"); status == 0 || !strings.Contains(out, "protocol version") {
@@ -152,6 +155,7 @@ func TestTLSMin(t *testing.T) {
 
 // TestTLSReload: certificates are chosen by name, and read again when their files change; what cannot be used is not.
 func TestTLSReload(t *testing.T) {
+	t.Parallel()
 	one, two := certificate(t, "one.test"), certificate(t, "two.test")
 	p := start(t, nil, append(append([]string{"demo", "-b", "127.0.0.1:0"}, one.flags()...), two.flags()...)...)
 	subject := func(name string) string {
@@ -219,6 +223,7 @@ func TestTLSReload(t *testing.T) {
 
 // TestTLSClientCertificates: who has to show one, and what the application is told.
 func TestTLSClientCertificates(t *testing.T) {
+	t.Parallel()
 	a := certificate(t, "localhost")
 	clients := certificate(t, "clients")
 	good, strange := issue(t, clients, "alice"), certificate(t, "mallory")
@@ -286,6 +291,7 @@ func TestTLSClientCertificates(t *testing.T) {
 
 // TestTLSMistakes: each has its line, which names the option.
 func TestTLSMistakes(t *testing.T) {
+	t.Parallel()
 	a, other := certificate(t, "localhost"), certificate(t, "other")
 	dir := t.TempDir()
 	text := filepath.Join(dir, "text")
@@ -336,6 +342,7 @@ func TestTLSMistakes(t *testing.T) {
 }
 
 func TestTLSExpired(t *testing.T) {
+	t.Parallel()
 	a := certificate(t, "localhost", func(c *x509.Certificate) {
 		c.NotBefore, c.NotAfter = time.Now().Add(-48*time.Hour), time.Now().Add(-24*time.Hour)
 	})
@@ -350,6 +357,7 @@ func TestTLSExpired(t *testing.T) {
 
 // TestRunTLS: Python's applications are told.
 func TestRunTLS(t *testing.T) {
+	t.Parallel()
 	a := certificate(t, "localhost")
 	clients := certificate(t, "clients")
 	alice := issue(t, clients, "alice")
@@ -376,6 +384,7 @@ func TestRunTLS(t *testing.T) {
 
 // TestTLSTogether: the PROXY protocol comes before TLS; files and WebSockets are behind it, as behind no TLS.
 func TestTLSTogether(t *testing.T) {
+	t.Parallel()
 	a := certificate(t, "localhost")
 	dir := t.TempDir()
 	content := bytes.Repeat([]byte("0123456789abcdef!"), 100_000)
@@ -435,6 +444,7 @@ func TestTLSTogether(t *testing.T) {
 
 // TestRunTLSMistake: a file that is missing is told before Python is started.
 func TestRunTLSMistake(t *testing.T) {
+	t.Parallel()
 	status, _, stderr := runToEnd(t, "run", "app:app", "-b", "127.0.0.1:0", "--chdir", applications(t), "--certfile", "/nowhere/c")
 	if status != 1 || !strings.Contains(stderr, "--certfile /nowhere/c: no such file") || strings.Contains(stderr, "workers are ready") {
 		t.Errorf("exit %d: %s", status, stderr)

@@ -18,6 +18,7 @@ import (
 // TestUpgradeInherits: the successor has every socket, whatever number of loops it has for them, and the file of the Unix socket outlives the
 // predecessor and not the line.
 func TestUpgradeInherits(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	config, socket := filepath.Join(dir, "weir.toml"), filepath.Join(dir, "socket")
 	write := func(loops int, more string) {
@@ -46,6 +47,7 @@ func TestUpgradeInherits(t *testing.T) {
 
 // TestUpgradeService: the pid file, the address for operators, what systemd has passed and what it is told go over to the successor.
 func TestUpgradeService(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	pid, admin, notify := filepath.Join(dir, "pid"), filepath.Join(dir, "admin"), filepath.Join(dir, "notify")
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
@@ -104,6 +106,7 @@ func TestUpgradeService(t *testing.T) {
 // TestUpgradeKeepsQueue: connections that nobody has accepted when one process leaves the sockets, are accepted by the next. The first one is full: all
 // but one wait in the queue.
 func TestUpgradeKeepsQueue(t *testing.T) {
+	t.Parallel()
 	l := startLine(t, binary, "demo", "-b", "127.0.0.1:0", "--max-connections", "1", "--accept-at-once", "--drain-idle", "30s")
 	dial := func() net.Conn { return dialTo(t, l.at[0]) }
 	ask := func(c net.Conn) {
@@ -139,10 +142,15 @@ func TestUpgradeKeepsQueue(t *testing.T) {
 
 // TestUpgradeFails: a successor that does not come to serve changes nothing.
 func TestUpgradeFails(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	config, path := filepath.Join(dir, "weir.toml"), filepath.Join(dir, "weir")
 	socket := filepath.Join(dir, "socket")
 	if err := os.Symlink(binary, path); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := filepath.Abs("testdata")
+	if err != nil {
 		t.Fatal(err)
 	}
 	l := startLine(t, path, "demo", "-c", writeFile(t, config, ""), "-b", "unix:"+socket, "--upgrade-timeout", "1s")
@@ -159,27 +167,22 @@ func TestUpgradeFails(t *testing.T) {
 	writeFile(t, config, "loops = \"none\"\n") // the successor refuses it
 	l.signal(syscall.SIGUSR2)
 	goesOn("it has ended: exit status 2")
-	replace := func(script string) {
+	replace := func(program string) {
 		t.Helper()
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
+		if err := os.Symlink(program, path); err != nil {
 			t.Fatal(err)
 		}
 	}
-	replace("#!/bin/sh\nexec sleep 600\n")
+	replace(filepath.Join(folder, "idler"))
 	l.signal(syscall.SIGUSR2)
 	goesOn("it was not ready in 1s")
-	replace("no program")
+	replace(filepath.Join(folder, "noprogram"))
 	l.signal(syscall.SIGUSR2)
 	goesOn("cannot be started")
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(binary, path); err != nil {
-		t.Fatal(err)
-	}
+	replace(binary)
 	writeFile(t, config, "")
 	l.upgrade()
 	if r := l.ask(0, "/plaintext"); r.body != "Hello, World!" {

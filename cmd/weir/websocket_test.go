@@ -31,6 +31,7 @@ func (p *process) socket(target string) io.ReadWriter {
 
 // TestWebSockets: the demo's echo, and its topics, over a WebSocket; SIGTERM ends them.
 func TestWebSockets(t *testing.T) {
+	t.Parallel()
 	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes")
 	echo := p.socket("/websocket")
 	if err := wsutil.WriteClientText(echo, []byte("hello")); err != nil {
