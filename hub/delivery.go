@@ -31,7 +31,11 @@ func (h *Hub) arrived(m Message) (reached int) {
 		return 0
 	}
 	h.published.Add(1)
-	return h.shard(m.Topic).take(m)
+	reached = h.shard(m.Topic).take(m.Topic, m)
+	if h.patterns != nil {
+		reached += h.patterns.take(h, m)
+	}
+	return reached
 }
 
 // chunk is the event that a stream of one topic is sent.

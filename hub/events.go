@@ -17,7 +17,7 @@ const (
 
 // Events returns the application of event streams (text/event-stream): GET of prefix and the name of a topic,
 // "/events/" for one. More topics, or all, are named by parameters "topic"; events of such a stream have the topic as
-// their type.
+// their type. With Options.Wildcards they may be patterns, and the same holds for one.
 //
 // Each message is an event with its id. A stream begins after the id in the field Last-Event-ID, which browsers send
 // when they connect again, or in the parameter lastEventId or since; 0 stands for the beginning of what the history
@@ -90,6 +90,7 @@ var errFull = errors.New("hub: the client is too slow")
 func (h *Hub) stream(o outlet, hold *Hold) *stream {
 	s := &stream{hub: h, outlet: o, since: hold.Since}
 	s.places = h.places(hold.Topics, s)
+	h.patterns.add(hold.Topics)
 	h.streams.Add(1)
 	h.keepers.add(h, s)
 	o.Watch(s)
@@ -193,6 +194,7 @@ func (s *stream) end() {
 	s.hub.streams.Add(-1)
 	s.hub.keepers.remove(s)
 	s.places.unlink()
+	s.hub.patterns.remove(s.places.topics)
 }
 
 // Left implements app.Watcher.

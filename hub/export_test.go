@@ -38,3 +38,20 @@ func (h *Hub) Keepers() int {
 	defer h.keepers.mu.Unlock()
 	return len(h.keepers.of)
 }
+
+// JournalSize is how many messages a Memory knows of all topics together.
+const JournalSize = journalSize
+
+// Patterns is the number of nodes of h's tree of patterns.
+func (h *Hub) Patterns() int {
+	h.patterns.mu.RLock()
+	defer h.patterns.mu.RUnlock()
+	return h.patterns.root.size()
+}
+
+func (n *patternNode) size() (nodes int) {
+	for _, next := range n.next {
+		nodes += 1 + next.size()
+	}
+	return nodes
+}

@@ -21,6 +21,8 @@ type Hold struct {
 	// if Told is set: else the client is told of what comes from now on.
 	Since uint64
 	Told  bool
+	// Wildcards says that Topics may be patterns: see Options.Wildcards. Without it they are names, whatever is in them.
+	Wildcards bool
 
 	// Timeout is how long a request waits for a message: 0 for Options.PollTimeout, less for not at all. Streams have
 	// none.
@@ -69,16 +71,20 @@ func (h *Hub) Hold(d app.Deferred, hold Hold) error {
 	return nil
 }
 
-// check sees to what was given. Topics that are named twice count once.
+// check sees to what was given. Topics that are named twice count once, and are keys then.
 func (h *Hub) check(hold *Hold) error {
 	var topics []string
 	for _, name := range hold.Topics {
 		topics = appendTopic(topics, name)
 	}
 	hold.Topics = topics
-	if err := h.checkTopics(topics); err != nil {
+	if hold.Wildcards && h.patterns == nil {
+		return errors.New("wildcards are off (Options.Wildcards)")
+	}
+	if err := h.checkTopics(topics, hold.Wildcards); err != nil {
 		return err
 	}
+	hold.Topics = hold.keys()
 	most := h.options.MaxPollTimeout
 	switch {
 	case hold.Stream && hold.Timeout != 0:
@@ -110,16 +116,25 @@ func appendTopic(topics []string, name string) []string {
 }
 
 // checkTopics tells what is wrong with the topics that a request names.
-func (h *Hub) checkTopics(topics []string) error {
+func (h *Hub) checkTopics(topics []string, wildcards bool) error {
 	switch {
 	case len(topics) == 0:
 		return errors.New("the request names no topic")
 	case len(topics) > h.options.MaxTopics:
 		return fmt.Errorf("a request may name %d topics", h.options.MaxTopics)
 	}
+	patterns := 0
 	for _, name := range topics {
 		if !h.validTopic(name) {
 			return fmt.Errorf("a topic's name must be UTF-8 without control characters, of 1 to %d octets", h.options.MaxTopicName)
+		}
+		if wildcards && isPattern(name) {
+			if patterns++; patterns > maxPatterns {
+				return fmt.Errorf("a request may name %d topics with wildcards", maxPatterns)
+			}
+			if err := CheckPattern(name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -155,17 +170,19 @@ func (h *Hub) atOnce(hold *Hold) (last uint64, answer *app.Response) {
 // hold holds a request that atOnce has no answer to.
 func (h *Hub) hold(d app.Deferred, hold *Hold, last uint64) {
 	if hold.Stream {
-		h.stream(&response{d, hold.form(), h.options.Retry, len(hold.Topics) > 1}, hold)
+		h.stream(&response{d, hold.form(), h.options.Retry, len(hold.Topics) > 1 || isPatternKey(hold.Topics[0])}, hold)
 		return
 	}
 	d.SetDeadline(hold.Timeout, h.inVain(hold, last))
 	h.poll(d, hold, max(hold.Since, last))
 }
 
-// look reads what topics have after since. refusal is the answer when that cannot be told.
+// look reads what topics, by their keys, have after since. refusal is the answer when that cannot be told.
 func (h *Hub) look(topics []string, since uint64, limit int) (page Page, refusal *app.Response) {
 	page, err := h.read(topics, since, limit)
 	switch {
+	case errors.Is(err, ErrWildcards):
+		return page, badRequest("the store of this hub has no wildcards")
 	case err != nil || h.closed.Load():
 		return page, unavailable
 	case page.Gone:
@@ -180,6 +197,7 @@ func (h *Hub) front(parse func(environ *app.Environ) (Hold, *app.Response)) app.
 		hold, r := parse(environ)
 		var last uint64
 		if r == nil {
+			hold.Topics = hold.keys()
 			last, r = h.atOnce(&hold)
 		}
 		if r != nil {

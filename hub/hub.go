@@ -62,6 +62,11 @@ type Options struct {
 	KeepAlive time.Duration
 	// Retry is what event streams tell their clients to wait for before they connect again (2 s).
 	Retry time.Duration
+	// Wildcards lets requests wait for patterns of topics, as NATS has them: "*" stands for one token, ">" at the end for one or
+	// more; tokens are what stands between dots. With it a client of Poll, Events and Sockets may see every topic, and the
+	// names that Hold is given are patterns if Hold.Wildcards says so. Store must be a WildcardStore that has it on; in memory
+	// the hub sees to that.
+	Wildcards bool
 }
 
 // Hub connects publishers with the requests that wait. Its methods are safe for use by any goroutine.
@@ -72,6 +77,8 @@ type Hub struct {
 	shards  [64]shard
 	keepers keepers
 	closed  atomic.Bool
+	// patterns are those that requests wait for; nil: without Options.Wildcards.
+	patterns *waitedPatterns
 
 	// positions are the notices of clients that waited in vain, for all that do so at about the same time.
 	positions [16]atomic.Pointer[position]
@@ -91,7 +98,11 @@ func New(options Options) *Hub {
 	setDefault(&options.Retry, 2*time.Second)
 	h := &Hub{options: options, store: options.Store, seed: maphash.MakeSeed()}
 	if h.store == nil {
+		options.Memory.Wildcards = options.Wildcards
 		h.store = NewMemory(options.Memory)
+	}
+	if options.Wildcards {
+		h.patterns = new(waitedPatterns)
 	}
 	for i := range h.shards {
 		h.shards[i].hub = h
@@ -148,7 +159,7 @@ func (h *Hub) lookAgain() {
 
 // Stats is what a hub does.
 type Stats struct {
-	// Topics is the number of topics that requests wait for, Polls and Streams how many requests of the kind are
+	// Topics is the number of topics, or patterns of them, that requests wait for, Polls and Streams how many requests of the kind are
 	// held.
 	Topics, Polls, Streams int
 	// Published is the number of messages that the store has told of, on whichever machine they were published.

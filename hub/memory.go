@@ -21,6 +21,9 @@ type MemoryOptions struct {
 	// then smaller than those of this one, and their clients learn that they have missed something. A number of
 	// JavaScript holds it.
 	First uint64
+	// Wildcards has ReadMatching work: what all topics together have got is known, up to 65,536 messages. They then get their messages one at a
+	// time.
+	Wildcards bool
 }
 
 // messageOverhead is what a message takes beside its octets, in memory and in the bounds.
@@ -33,6 +36,7 @@ type Memory struct {
 	shards  [64]memoryShard
 	last    atomic.Uint64 // the id given out last; raised with the lock of the topic's shard
 	arrived func(m Message) (reached int)
+	journal *journal // nil: without Wildcards
 
 	topics, bytes atomic.Int64
 
@@ -63,6 +67,9 @@ func NewMemory(options MemoryOptions) *Memory {
 	}
 	m := &Memory{options: options, seed: maphash.MakeSeed()}
 	m.last.Store(options.First)
+	if options.Wildcards {
+		m.journal = &journal{lost: options.First}
+	}
 	for i := range m.shards {
 		m.shards[i].topics = make(map[string]*history)
 		m.shards[i].forgotten = options.First
@@ -84,6 +91,8 @@ func (m *Memory) shard(topic string) *memoryShard {
 func (m *Memory) Append(topic string, data []byte) (id uint64, reached int, err error) {
 	now := time.Now()
 	s := m.shard(topic)
+	m.journal.begin()
+	defer m.journal.end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if m.closed.Load() {
@@ -106,6 +115,7 @@ func (m *Memory) add(s *memoryShard, message Message, at, now time.Time) (reache
 	s.silent.add(h)
 	before := h.bytes
 	h.add(entry{message.ID, at, message.Data})
+	m.journal.note(message.ID, h)
 	h.trim(m.options.Messages, m.options.Bytes, now.Add(-m.options.Age))
 	m.bytes.Add(int64(h.bytes - before))
 	m.evict(s, h)
@@ -134,6 +144,7 @@ func (m *Memory) forget(s *memoryShard, h *history) {
 	delete(s.topics, h.topic)
 	m.topics.Add(-1)
 	m.bytes.Add(int64(-h.bytes))
+	h.entries = nil // the journal may know h for longer
 }
 
 // Read implements Store.

@@ -7,7 +7,7 @@ import (
 )
 
 // Poll returns the application of long-polls: GET of prefix and the name of a topic, "/poll/" for one. More topics,
-// or all, are named by parameters "topic".
+// or all, are named by parameters "topic". With Options.Wildcards they may be patterns.
 //
 // With the parameter since, the id of the last message that the client has, it answers with the message after that:
 // 200 and
@@ -49,7 +49,7 @@ type poll struct {
 	since    uint64
 }
 
-// heldPoll is a poll that waits for several topics, or whose answers are not those of Poll. That most do neither, and a
+// heldPoll is a poll that waits for several topics or a pattern, or whose answers are not those of Poll. That most do neither, and a
 // million of them may wait, is why these are not fields of a poll.
 type heldPoll struct {
 	poll
@@ -59,7 +59,7 @@ type heldPoll struct {
 
 // more is what few of them have.
 type more struct {
-	places places // when there are several topics
+	places places // when there are several topics, or a pattern
 	bare   bool
 }
 
@@ -75,7 +75,7 @@ func (p *poll) held() *heldPoll {
 // poll has d answered with the next message of the topics after since.
 func (h *Hub) poll(d app.Deferred, hold *Hold, since uint64) {
 	var p *poll
-	several := len(hold.Topics) > 1
+	several := len(hold.Topics) > 1 || isPatternKey(hold.Topics[0])
 	if f := hold.form(); several || f != (form{}) {
 		l := &heldPoll{own: f.own}
 		p = &l.poll
@@ -83,6 +83,7 @@ func (h *Hub) poll(d app.Deferred, hold *Hold, since uint64) {
 		switch {
 		case several:
 			l.more = &more{h.places(hold.Topics, p), f.bare}
+			h.patterns.add(hold.Topics)
 		case f.bare:
 			l.more = justBare
 		}
@@ -98,7 +99,7 @@ func (h *Hub) poll(d app.Deferred, hold *Hold, since uint64) {
 	p.wait(hold.Topics)
 }
 
-// places are the links of a poll of several topics; nil: it waits for one.
+// places are the links of a poll of several topics or a pattern; nil: it waits for one topic.
 func (p *poll) places() *places {
 	if l := p.held(); l != nil && l.more != nil && l.more.places.topics != nil {
 		return &l.more.places
@@ -165,6 +166,7 @@ func (p *poll) end() app.Deferred {
 	p.single.unlink()
 	if places := p.places(); places != nil {
 		places.unlink()
+		p.hub().patterns.remove(places.topics)
 	}
 	return d
 }

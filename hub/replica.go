@@ -8,6 +8,8 @@ import "time"
 // arrived has returned.
 func (m *Memory) Put(message Message, at time.Time) (reached int) {
 	s := m.shard(message.Topic)
+	m.journal.begin()
+	defer m.journal.end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m.last.Store(message.ID)
@@ -26,6 +28,7 @@ func (m *Memory) Lose(id uint64) {
 		s.forgotten = max(s.forgotten, id)
 		s.mu.Unlock()
 	}
+	m.journal.lose(id)
 	if id > m.last.Load() {
 		m.last.Store(id)
 	}

@@ -23,6 +23,7 @@ func (h *Hub) parse(environ *app.Environ, prefix, method string) (hold Hold, q q
 	if q = query(environ.Query()); !q.valid() {
 		return hold, "", badRequest("the query is malformed")
 	}
+	hold.Wildcards = h.patterns != nil && method == "GET" // a message is published to the topic that has the name
 	if name != "" {
 		hold.Topics = append(hold.Topics, name)
 	}
@@ -32,7 +33,7 @@ func (h *Hub) parse(environ *app.Environ, prefix, method string) (hold Hold, q q
 			break // enough to be too many
 		}
 	}
-	if err := h.checkTopics(hold.Topics); err != nil {
+	if err := h.checkTopics(hold.Topics, hold.Wildcards); err != nil {
 		return hold, q, badRequest("%v", err)
 	}
 	return hold, q, nil

@@ -17,7 +17,7 @@ const CodeGone websocket.Code = 4410
 var ErrGone = errors.New("hub: messages after since are gone")
 
 // Sockets returns the application of WebSockets: GET of prefix and the name of a topic, "/socket/" for one. More topics, or all, are
-// named by parameters "topic". u says who may connect, and is not changed any more; nil: as websocket.Upgrade.
+// named by parameters "topic". With Options.Wildcards they may be patterns. u says who may connect, and is not changed any more; nil: as websocket.Upgrade.
 //
 // The first message to a client is its position,
 //
@@ -64,7 +64,7 @@ type socket struct {
 func (s *socket) Open(c websocket.Conn) {
 	switch _, err := s.hub.Subscribe(c, s.hold); {
 	case errors.Is(err, ErrGone):
-		page, _ := s.hub.read(s.hold.Topics, s.hold.Since, 0)
+		page, _ := s.hub.read(s.hold.keys(), s.hold.Since, 0)
 		_, _ = c.Send(websocket.Text, bytes.TrimSpace(gone(page).Content))
 		_ = c.Close(CodeGone, err.Error())
 	case err != nil:
@@ -84,13 +84,13 @@ func (s *socket) Message(c websocket.Conn, kind websocket.Kind, data []byte) {
 // Close implements websocket.Handler.
 func (s *socket) Close(websocket.Conn, websocket.Code, string) {}
 
-// Subscribe has a WebSocket get the messages of topics, as Sockets has it: of hold count Topics, Since and Told. A connection may have several
+// Subscribe has a WebSocket get the messages of topics, as Sockets has it: of hold count Topics, Since, Told and Wildcards. A connection may have several
 // subscriptions; they end with it, or with what is returned. After an error, which is ErrClosed, ErrGone or wraps ErrHold, there is none.
 func (h *Hub) Subscribe(c websocket.Conn, hold Hold) (unsubscribe func(), err error) {
 	if h.closed.Load() {
 		return nil, ErrClosed
 	}
-	hold = Hold{Topics: hold.Topics, Since: hold.Since, Told: hold.Told, Stream: true}
+	hold = Hold{Topics: hold.Topics, Since: hold.Since, Told: hold.Told, Wildcards: hold.Wildcards, Stream: true}
 	if err := h.check(&hold); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHold, err)
 	}

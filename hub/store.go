@@ -46,11 +46,23 @@ type Store interface {
 	Close() error
 }
 
-// read is Store.Read for several topics together: messages are in the order of their ids, and none is missing
-// between them. Last is the position up to which that can be said.
+// readKey is Store.Read for a topic, or a pattern.
+func (h *Hub) readKey(key string, since uint64, limit int) (Page, error) {
+	pattern, ok := patternOf(key)
+	if !ok {
+		return h.store.Read(key, since, limit)
+	}
+	if s, ok := h.store.(WildcardStore); ok {
+		return s.ReadMatching(pattern, since, limit)
+	}
+	return Page{}, ErrWildcards
+}
+
+// read is Store.Read for several topics together, by their keys: messages are in the order of their ids, each once, and none
+// is missing between them. Last is the position up to which that can be said.
 func (h *Hub) read(topics []string, since uint64, limit int) (Page, error) {
 	if len(topics) == 1 {
-		return h.store.Read(topics[0], since, limit)
+		return h.readKey(topics[0], since, limit)
 	}
 	for {
 		merged, beyond, err := h.merge(topics, since, limit)
@@ -66,7 +78,7 @@ func (h *Hub) merge(topics []string, since uint64, limit int) (merged Page, beyo
 	merged.Last = math.MaxUint64
 	var found []Message
 	for _, topic := range topics {
-		page, err := h.store.Read(topic, since, limit)
+		page, err := h.readKey(topic, since, limit)
 		if err != nil {
 			return Page{}, false, err
 		}
@@ -78,6 +90,7 @@ func (h *Hub) merge(topics []string, since uint64, limit int) (merged Page, beyo
 		found = append(found, page.Messages...)
 	}
 	slices.SortFunc(found, func(a, b Message) int { return cmp.Compare(a.ID, b.ID) })
+	found = slices.CompactFunc(found, func(a, b Message) bool { return a.ID == b.ID }) // one that several patterns stand for
 	for i, m := range found {
 		if m.ID > merged.Last {
 			found, beyond = found[:i], true

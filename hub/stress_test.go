@@ -19,7 +19,6 @@ import (
 type audience struct {
 	t            *testing.T
 	poll, events app.Application
-	expected     int
 	complete     atomic.Int64 // clients that have seen as many messages as there are
 	ended        atomic.Bool
 	blocking     chan func() // run elsewhere than on a loop
@@ -31,6 +30,9 @@ type listener struct {
 	loop   *loop
 	topics []string
 	stream bool
+	stands []string // for which topics
+	// expected is how many messages there are for it.
+	expected int
 
 	mu       sync.Mutex
 	since    uint64
@@ -102,7 +104,7 @@ func (c *listener) saw(text string, isMessage bool) {
 	defer c.mu.Unlock()
 	if c.since = id; isMessage {
 		c.seen = append(c.seen, id)
-		if len(c.seen) == c.expected*len(c.topics) {
+		if len(c.seen) == c.expected {
 			c.complete.Add(1)
 		}
 	}
@@ -130,12 +132,23 @@ func (c *listener) interrupt() {
 
 // TestExactlyOnce: clients that reconnect at random, polls and streams, see each message of their topics once and in
 // order.
-func TestExactlyOnce(t *testing.T) {
-	const topics, each, messages, publishers = 1000, 10, 8, 4
-	h := hub.New(hub.Options{Memory: hub.MemoryOptions{First: first}})
+func TestExactlyOnce(t *testing.T) { exactlyOnce(t, 1000, 10, false) }
+
+// TestExactlyOnceWildcards: so do those that name them by wildcards.
+func TestExactlyOnceWildcards(t *testing.T) { exactlyOnce(t, 100, 10, true) }
+
+// kinds is how many topics have the same last token.
+const kinds = 20
+
+// topic is the name of a topic of these tests.
+func topic(i int) string { return fmt.Sprintf("t.%d.%d", i, i%kinds) }
+
+func exactlyOnce(t *testing.T, topics, each int, wildcards bool) {
+	const messages, publishers = 8, 4
+	h := hub.New(hub.Options{Memory: hub.MemoryOptions{First: first}, Wildcards: wildcards})
 	stop := make(chan struct{})
 	var running, publishing sync.WaitGroup
-	a := &audience{t: t, poll: h.Poll("/"), events: h.Events("/"), expected: messages, blocking: make(chan func(), topics*each)}
+	a := &audience{t: t, poll: h.Poll("/"), events: h.Events("/"), blocking: make(chan func(), topics*each)}
 	loops := []*loop{newLoop(), newLoop(), newLoop()}
 	for _, l := range loops {
 		running.Go(func() { l.run(stop) })
@@ -154,10 +167,22 @@ func TestExactlyOnce(t *testing.T) {
 	var clients []*listener
 	for i := range topics * each {
 		c := &listener{audience: a, since: first, loop: loops[rand.IntN(len(loops))], stream: i/topics%3 == 2}
-		c.topics = []string{fmt.Sprint("t", i%topics)}
+		c.topics = []string{topic(i % topics)}
 		if i/topics%4 == 3 {
-			c.topics = append(c.topics, fmt.Sprint("t", (i+1)%topics), fmt.Sprint("t", (i+7)%topics))
+			c.topics = append(c.topics, topic((i+1)%topics), topic((i+7)%topics))
 		}
+		c.stands = c.topics
+		if wildcards && i/topics%2 == 1 {
+			c.topics = []string{fmt.Sprintf("t.*.%d", i%kinds)}
+			c.stands = nil
+			for n := i % kinds; n < topics; n += kinds {
+				c.stands = append(c.stands, topic(n))
+			}
+			if i/topics%4 == 3 { // and another way
+				c.topics = append(c.topics, c.stands[0], fmt.Sprintf("*.%d.>", i%kinds))
+			}
+		}
+		c.expected = messages * len(c.stands)
 		clients = append(clients, c)
 		c.connect()
 	}
@@ -177,7 +202,7 @@ func TestExactlyOnce(t *testing.T) {
 		published[p] = make(map[string][]uint64)
 		publishing.Go(func() {
 			for i := range topics * messages / publishers {
-				topic := fmt.Sprint("t", i*publishers%topics+(i*publishers/topics+p)%publishers)
+				topic := topic(i*publishers%topics + (i*publishers/topics+p)%publishers)
 				id, _, err := h.Publish(topic, []byte(topic))
 				if err != nil {
 					t.Error(err)
@@ -199,7 +224,7 @@ func TestExactlyOnce(t *testing.T) {
 
 	for i, c := range clients {
 		var want []uint64
-		for _, topic := range c.topics {
+		for _, topic := range c.stands {
 			for p := range publishers {
 				want = append(want, published[p][topic]...)
 			}
@@ -213,6 +238,9 @@ func TestExactlyOnce(t *testing.T) {
 		if x := c.exchange; x.isHeld() {
 			x.leave()
 		}
+	}
+	if wildcards && h.Patterns() != 0 {
+		t.Errorf("%d patterns are left", h.Patterns())
 	}
 	if s := h.Stats(); s.Polls != 0 || s.Streams != 0 || s.Topics != 0 || h.Links() != 0 {
 		t.Errorf("%+v, %d links are left", s, h.Links())

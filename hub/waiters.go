@@ -27,11 +27,11 @@ type link struct {
 	next, prev *link // a ring; prev of the first is the last
 }
 
-// list is the waiters of one topic on one loop. It is in the table until a message arrives, and then with the task
+// list is the waiters of one topic, or pattern, on one loop. It is in the table until a message arrives, and then with the task
 // that wakes its waiters, until that has taken them out. Either way a waiter that gives up takes itself out. It is
 // guarded by shard.mu.
 type list struct {
-	topic    string
+	topic    string // as a key
 	executor app.Executor
 	next     *list // of the same topic
 	first    *link
@@ -39,9 +39,9 @@ type list struct {
 	taken    bool // out of the table
 }
 
-// places are the links of a waiter with several topics.
+// places are the links of a waiter with several topics, or with a pattern.
 type places struct {
-	topics []string
+	topics []string // as keys
 	links  []link
 }
 
@@ -66,7 +66,7 @@ func (p *places) unlink() {
 	}
 }
 
-// shard is a part of the table of topics that have waiters. A topic that has none is not there.
+// shard is a part of the table of topics that have waiters, by their keys. A topic that has none is not there.
 type shard struct {
 	hub    *Hub
 	mu     sync.Mutex
@@ -148,16 +148,16 @@ func (s *shard) remove(m *list) {
 	}
 }
 
-// take takes the lists of a topic out of the table and hands them to their loops, with a message. One without an id
+// take takes the lists of a key out of the table and hands them to their loops, with a message. One without an id
 // has them look into the store.
-func (s *shard) take(message Message) (reached int) {
+func (s *shard) take(key string, message Message) (reached int) {
 	s.mu.Lock()
-	first := s.topics[message.Topic]
+	first := s.topics[key]
 	if first == nil {
 		s.mu.Unlock()
 		return 0
 	}
-	delete(s.topics, message.Topic)
+	delete(s.topics, key)
 	for m := first; m != nil; m = m.next {
 		m.taken = true
 		reached += m.n
@@ -179,7 +179,7 @@ func (s *shard) takeAll() {
 	}
 	s.mu.Unlock()
 	for _, topic := range topics {
-		s.take(Message{Topic: topic})
+		s.take(topic, Message{Topic: topic})
 	}
 }
 

@@ -66,6 +66,7 @@ func readHold(octets []byte) (hold hub.Hold, err error) {
 		}
 	}
 	hold.Stream = options["stream"] == true
+	hold.Wildcards = options["wildcards"] == true
 	format, _ := options["format"].(string)
 	hold.Format = hub.Format(format)
 	return hold, nil

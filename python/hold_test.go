@@ -150,6 +150,19 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// TestHoldWildcards: names are patterns when the application says so, and not otherwise.
+func TestHoldWildcards(t *testing.T) {
+	h, topics := hostHub(t, hub.Options{Wildcards: true}, python.Options{})
+	all, one := h.dial(), h.dial()
+	all.ask(holding(`{"topics":"room.*","wildcards":true,"timeout":60}`))
+	one.ask(holding(`{"topics":"room.*","timeout":60,"format":"data"}`))
+	h.waiting(topics, 2)
+	id := publish(t, topics, "room.7", "news", 1)
+	h.want(all.answer(), 200, fmt.Sprintf(`{"id":%d,"topic":"room.7","data":"news"}`+"\n", id))
+	publish(t, topics, "room.*", "own", 1)
+	h.want(one.answer(), 200, "own")
+}
+
 // TestHoldStream: a stream begins with what the application has, and goes on with messages.
 func TestHoldStream(t *testing.T) {
 	const response = `,"stream":true,"response":{"status":"200 OK","headers":[["Content-Type","text/css"],["Content-Length","6"]],"content":"first\n"}}`
@@ -194,11 +207,12 @@ func TestHoldStream(t *testing.T) {
 func TestHoldRefused(t *testing.T) {
 	h, topics := hostHub(t, hub.Options{MaxTopicName: 5}, python.Options{})
 	for arguments, told := range map[string]string{
-		`{"topics":"123456"}`:              "of 1 to 5 octets",
-		`{"topics":"t","timeout":1000}`:    "timeout is 16m40s, and may be 5m0s",
-		`{"topics":"t","wait":1}`:          "unexpected keyword argument 'wait'",
-		`{"topics":"t","format":"events"}`: "format must be 'json' or 'data' without stream: 'events'",
-		`{"topics":"t","stream":true,"response":{"status":"204 No Content"}}`:                                     "which has no content",
+		`{"topics":"123456"}`:                                                 "of 1 to 5 octets",
+		`{"topics":"t","timeout":1000}`:                                       "timeout is 16m40s, and may be 5m0s",
+		`{"topics":"t","wait":1}`:                                             "unexpected keyword argument 'wait'",
+		`{"topics":"t.*","wildcards":true}`:                                   "wildcards are off",
+		`{"topics":"t","format":"events"}`:                                    "format must be 'json' or 'data' without stream: 'events'",
+		`{"topics":"t","stream":true,"response":{"status":"204 No Content"}}`: "which has no content",
 		`{"topics":"t","response":{"status":"200 OK","headers":[["Content-Encoding","gzip"]],"content":"coded"}}`: "was encoded by middleware",
 	} {
 		h.want(h.get(holding(arguments)), 500, "Internal Server Error\n")

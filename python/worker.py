@@ -338,7 +338,7 @@ class Exchange:
             raise ValueError("the message is too long")
         return self.worker.publish(U32.pack(len(name)) + name + bytes(data))
 
-    def hold(self, topics, timeout=None, since=None, stream=False, format=None):
+    def hold(self, topics, timeout=None, since=None, stream=False, format=None, wildcards=False):
         """environ['weir.hub'].hold: once the application has returned, the request waits for a message of these topics.
 
         The application's response is what the client gets when there is none within timeout; with stream, its head and content are sent at
@@ -346,7 +346,7 @@ class Exchange:
         """
         if self.done or self.state == SENT:
             raise RuntimeError("hold() was called after the response had begun")
-        self.holding = check_hold(topics, timeout, since, bool(stream), format)
+        self.holding = check_hold(topics, timeout, since, bool(stream), format, bool(wildcards))
         return []
 
     def hold_with(self, content):
@@ -370,7 +370,7 @@ class Exchange:
         self.worker.queue(frame(HOLD, self.number, U32.pack(len(options)) + options + head + content))
 
 
-def check_hold(topics, timeout, since, stream, format):
+def check_hold(topics, timeout, since, stream, format, wildcards):
     """Checks the arguments of hold(); returns what HOLD has of them."""
     topics = [topics] if isinstance(topics, str) else list(topics)
     if not topics:
@@ -395,7 +395,7 @@ def check_hold(topics, timeout, since, stream, format):
     formats = ("events", "data") if stream else ("json", "data")
     if format is not None and format not in formats:
         raise ValueError("hold(): format must be %r or %r %s stream: %r" % (*formats, "with" if stream else "without", format))
-    return dict(topics=topics, timeout=timeout, since=since, stream=stream, format=format)
+    return dict(topics=topics, timeout=timeout, since=since, stream=stream, format=format, wildcards=wildcards)
 
 
 NOT_TOPIC = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")

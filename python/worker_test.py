@@ -258,12 +258,12 @@ class TestExtensions(unittest.TestCase):
                 self.assertEqual(s.get("/publish").text, "(42, 3)")
                 self.assertEqual(s.published, ("chat", "m\xfc".encode()))
                 r = s.get("/hold")
-                nothing = dict(timeout=None, since=None, stream=False, format=None, status=None, headers=None, content=b"")
+                nothing = dict(timeout=None, since=None, stream=False, format=None, wildcards=False, status=None, headers=None, content=b"")
                 self.assertEqual(r.hold, dict(nothing, topics=["chat"]))
                 r = s.get("/hold/response")
                 self.assertEqual(
                     r.hold,
-                    dict(topics=["a", "b"], timeout=3.0, since=str(2**40), stream=False, format="json", status="202 Nothing",
+                    dict(topics=["a", "b"], timeout=3.0, since=str(2**40), stream=False, format="json", wildcards=False, status="202 Nothing",
                          headers=[("Content-Type", "text/plain")], content=b"nothing new"),
                 )
                 r = s.get("/hold/stream")

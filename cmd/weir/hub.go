@@ -50,6 +50,7 @@ type hubFlags struct {
 	HubMaxAge      time.Duration `default:"10m" help:"How long a message is kept for clients that come back."`
 	HubMaxMessages int           `default:"1000" placeholder:"N" help:"Messages that are kept of a topic (default: ${default})."`
 	HubMaxBytes    int           `default:"268435456" placeholder:"OCTETS" help:"What is kept of all topics together (default: ${default})."`
+	HubWildcards   bool          `help:"Let those who wait for messages name many topics at once: * in the place of one part between dots, > at the end for all further ones."`
 	HubReplicas    int           `placeholder:"N" help:"NATS servers of a cluster that have the stream, 1 to 5 (default: 1; for embedded as many as there are, up to 3)."`
 	natsFlags
 
@@ -104,9 +105,9 @@ func (f *hubFlags) open(maxMessage int) (*hub.Hub, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	history := hub.MemoryOptions{Messages: f.HubMaxMessages, TotalBytes: f.HubMaxBytes, Age: f.HubMaxAge}
+	history := hub.MemoryOptions{Messages: f.HubMaxMessages, TotalBytes: f.HubMaxBytes, Age: f.HubMaxAge, Wildcards: f.HubWildcards}
 	if f.Hub == "memory" {
-		return hub.New(hub.Options{Memory: history, MaxMessage: maxMessage}), nil
+		return hub.New(hub.Options{Memory: history, MaxMessage: maxMessage, Wildcards: f.HubWildcards}), nil
 	}
 	o := f.natsFlags.options(f.Hub)
 	o.History, o.Replicas = history, f.HubReplicas
@@ -126,7 +127,7 @@ func (f *hubFlags) open(maxMessage int) (*hub.Hub, error) {
 		f.close()
 		return nil, optionError(err)
 	}
-	return hub.New(hub.Options{Store: f.store, MaxMessage: maxMessage}), nil
+	return hub.New(hub.Options{Store: f.store, MaxMessage: maxMessage, Wildcards: f.HubWildcards}), nil
 }
 
 // optionError is err with the names of the command line.

@@ -101,6 +101,48 @@ func TestEmbeddedHub(t *testing.T) {
 	}
 }
 
+// TestHubWildcards: clients name many topics at once when the option says so, wherever the messages are.
+func TestHubWildcards(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"memory", nil},
+		{"embedded", []string{"--hub", "embedded", "--hub-listen", "127.0.0.1:0"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := start(t, nil, append([]string{"demo", "--bind", "127.0.0.1:0", "--test-routes", "--hub-wildcards"}, c.args...)...)
+			if c.args != nil {
+				p.sees(`(hub: ready)`)
+			}
+			poll := p.get("/poll/room.*?timeout=60")
+			p.await(1)
+			p.post("other", "none")
+			p.post("room.1.typing", "none")
+			id := p.publish("room.1", "one", 1).ID
+			if r := <-poll; !strings.Contains(r.body, `"topic":"room.1","data":"one"`) {
+				t.Errorf("a poll got %s %s", r.Status, r.body)
+			}
+			p.post("room.2", "two")
+			if r := p.ask("GET", fmt.Sprint("/poll/room.%3E?since=", id)); !strings.Contains(r.body, `"topic":"room.2","data":"two"`) {
+				t.Errorf("behind %d a poll got %s %s", id, r.Status, r.body)
+			}
+			if c.args == nil {
+				return
+			}
+			url := p.sees(`(nats://[0-9.:]+)`)
+			status, out, said := runToEnd(t, "tail", "--hub", url, "--hub-wildcards", "room.*", "--since", "0", "-n", "2")
+			if status != 0 || out != "room.1\tone\nroom.2\ttwo\n" {
+				t.Errorf("tail: %d, %q, %s", status, out, said)
+			}
+			status, _, said = runToEnd(t, "tail", "--hub", url, "--hub-wildcards", "room.>.1", "-n", "2")
+			if status != 2 || !strings.Contains(said, "the wildcard > must be the last token") {
+				t.Errorf("tail: %d, %s", status, said)
+			}
+		})
+	}
+}
+
 // TestTailEnds: by a signal, and when nobody reads.
 func TestTailEnds(t *testing.T) {
 	t.Parallel()

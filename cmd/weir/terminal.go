@@ -22,7 +22,7 @@ type terminalFlags struct {
 }
 
 // open connects. The store reads nothing.
-func (f *terminalFlags) open() (*nats.Store, error) {
+func (f *terminalFlags) open(wildcards bool) (*nats.Store, error) {
 	switch {
 	case !serversOf(f.Hub):
 		return nil, &usageError{fmt.Sprintf("--hub must be nats://HOST:PORT, not %q", f.Hub)}
@@ -35,6 +35,7 @@ func (f *terminalFlags) open() (*nats.Store, error) {
 	o := f.natsFlags.options(f.Hub)
 	o.PublishTimeout = f.Timeout
 	o.KeepBounds = true
+	o.History.Wildcards = wildcards
 	o.Log = slog.New(slog.DiscardHandler) // errors say it
 	store, err := nats.Open(o)
 	if err != nil {
@@ -56,7 +57,7 @@ type publishCommand struct {
 }
 
 func (p *publishCommand) Run() error {
-	store, err := p.open()
+	store, err := p.open(false)
 	if err != nil {
 		return err
 	}
@@ -84,6 +85,9 @@ func (p *publishCommand) Run() error {
 type tailCommand struct {
 	terminalFlags
 	Topic string `arg:"" help:"The topic."`
+
+	HubWildcards bool `help:"The topic may have wildcards: * in the place of one part between dots, > at the end for all further ones. Each line begins with the message's topic and a tab."`
+
 	Since string `placeholder:"ID" help:"Begin behind the message with that id; 0 for all that there is (default: with the next)."`
 	Count int    `short:"n" placeholder:"N" help:"End after so many messages."`
 	IDs   bool   `name:"ids" help:"Print the id and a tab in front of each message."`
@@ -103,7 +107,12 @@ func (t *tailCommand) Run() error {
 	if t.Count < 0 {
 		return &usageError{"--count must be 1 or more"}
 	}
-	store, err := t.open()
+	if t.HubWildcards {
+		if err := hub.CheckPattern(t.Topic); err != nil {
+			return &usageError{err.Error()}
+		}
+	}
+	store, err := t.open(t.HubWildcards)
 	if err != nil {
 		return err
 	}
@@ -113,6 +122,9 @@ func (t *tailCommand) Run() error {
 		var line []byte
 		if t.IDs {
 			line = append(strconv.AppendUint(nil, m.ID, 10), '\t')
+		}
+		if t.HubWildcards {
+			line = append(append(line, m.Topic...), '\t')
 		}
 		if _, err := os.Stdout.Write(append(append(line, m.Data...), '\n')); err != nil {
 			return err

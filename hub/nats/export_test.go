@@ -11,4 +11,4 @@ func (s *Store) Raw(escaped, data string) {
 }
 
 // Subject and TopicOf map topics.
-var Subject, TopicOf = subject, topicOf
+var Subject, Filter, TopicOf = subject, filter, topicOf

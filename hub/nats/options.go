@@ -36,7 +36,7 @@ type Options struct {
 	// none.
 	Stream string
 	// History bounds what the stream keeps, and what this node has of it in memory: Messages for each topic, Age,
-	// TotalBytes in all. The others bound the memory only. First has no meaning. Where a stream is smaller than that,
+	// TotalBytes in all. The others bound the memory only. First has no meaning, and Wildcards is of this node alone. Where a stream is smaller than that,
 	// it counts. A hub that is made later has another's messages only as far as the stream has them.
 	History hub.MemoryOptions
 	// Replicas is how many servers of a cluster have the stream (1); 3 survives the loss of any of them.

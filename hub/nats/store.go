@@ -208,13 +208,23 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Read implements hub.Store. An id above the last is one that another node knows already.
+// Read implements hub.Store.
 func (s *Store) Read(topic string, since uint64, limit int) (hub.Page, error) {
+	return s.read(since, func(m *hub.Memory) (hub.Page, error) { return m.Read(topic, since, limit) })
+}
+
+// ReadMatching implements hub.WildcardStore. It is on if Options.History.Wildcards says so.
+func (s *Store) ReadMatching(pattern string, since uint64, limit int) (hub.Page, error) {
+	return s.read(since, func(m *hub.Memory) (hub.Page, error) { return m.ReadMatching(pattern, since, limit) })
+}
+
+// read reads what is behind since. An id above the last is one that another node knows already.
+func (s *Store) read(since uint64, f func(m *hub.Memory) (hub.Page, error)) (hub.Page, error) {
 	m := s.memory.Load()
 	if m == nil {
 		return hub.Page{}, s.notRead()
 	}
-	page, err := m.Read(topic, since, limit)
+	page, err := f(m)
 	if since > page.Last {
 		page.Gone = since <= s.revoked.Load()
 	}

@@ -31,6 +31,20 @@ func subject(stream, topic string) string {
 	return b.String()
 }
 
+// filter is the subjects of the topics that a pattern stands for: its wildcards are those of NATS.
+func filter(stream, pattern string) string {
+	tokens := strings.Split(subject(stream, pattern), ".")
+	for i, token := range tokens[1:] {
+		switch token {
+		case "%2A":
+			tokens[i+1] = "*"
+		case "%3E":
+			tokens[i+1] = ">"
+		}
+	}
+	return strings.Join(tokens, ".")
+}
+
 // topicOf is the topic of a subject. One that subject has not made, as others may publish to, is read as it would be; ok
 // tells whether it can be.
 func topicOf(stream, subject string) (topic string, ok bool) {

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/weirhttp/weir/hub"
 	"github.com/weirhttp/weir/hub/nats"
 )
 
@@ -55,6 +58,35 @@ func FuzzSubject(f *testing.F) {
 			if token == "" {
 				t.Errorf("%q has the subject %s, with an empty token", topic, s)
 			}
+		}
+	})
+}
+
+// FuzzFilter: a pattern stands for the same topics in the hub as in NATS.
+func FuzzFilter(f *testing.F) {
+	for _, c := range [][2]string{{"a.*", "a.b"}, {">", "."}, {"a.>", "a."}, {"*", ".a"}, {"*.b", "..b"}, {"a.*.c", "a..b.c"}, {"% *.*", "% *.%2A"}, {"a*", "ab"}, {"*..", "a.."}, {"a.>", "a.b.c"}} {
+		f.Add(c[0], c[1])
+	}
+	f.Fuzz(func(t *testing.T, pattern, topic string) {
+		if pattern == "" || topic == "" || !utf8.ValidString(pattern+topic) {
+			return
+		}
+		filter := nats.Filter("weir", pattern)
+		if strings.Contains(filter, ".>.") {
+			return // is no pattern
+		}
+		m := hub.NewMemory(hub.MemoryOptions{Wildcards: true, First: 1})
+		defer m.Close()
+		m.Notify(func(hub.Message) int { return 0 })
+		if _, _, err := m.Append(topic, nil); err != nil {
+			t.Fatal(err)
+		}
+		page, err := m.ReadMatching(pattern, 1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := len(page.Messages) > 0, server.SubjectMatchesFilter(nats.Subject("weir", topic), filter); got != want {
+			t.Errorf("%q stands for %q: %v in the hub, %v in NATS (%s)", pattern, topic, got, want, filter)
 		}
 	})
 }

@@ -12,10 +12,15 @@ import (
 )
 
 // Tail calls f with the messages of a topic behind since, in order, until f returns an error, which Tail returns, or ctx
-// ends. since 0 stands for the beginning of what the stream has; told false for now. It needs no Notify, and keeps nothing:
+// ends. since 0 stands for the beginning of what the stream has; told false for now. With Options.History.Wildcards topic may
+// be a pattern, as hub.Options.Wildcards has it: then NATS chooses the messages. Tail needs no Notify, and keeps nothing:
 // it is for those who read one topic alone. NATS must be there when it begins, and may go away later.
 func (s *Store) Tail(ctx context.Context, topic string, since uint64, told bool, f func(m hub.Message) error) error {
-	c := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject(s.options.Stream, topic)}, DeliverPolicy: jetstream.DeliverNewPolicy}
+	subjects := subject(s.options.Stream, topic)
+	if s.options.History.Wildcards {
+		subjects = filter(s.options.Stream, topic)
+	}
+	c := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjects}, DeliverPolicy: jetstream.DeliverNewPolicy}
 	if told {
 		c.DeliverPolicy, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, since+1
 	}
@@ -41,7 +46,11 @@ func (s *Store) Tail(ctx context.Context, topic string, since uint64, told bool,
 		if err != nil {
 			return err
 		}
-		if err := f(hub.Message{ID: meta.Sequence.Stream, Topic: topic, Data: message.Data()}); err != nil {
+		of, ok := topicOf(s.options.Stream, message.Subject())
+		if !ok {
+			continue
+		}
+		if err := f(hub.Message{ID: meta.Sequence.Stream, Topic: of, Data: message.Data()}); err != nil {
 			return err
 		}
 	}

@@ -33,6 +33,9 @@ func Run(t *testing.T, open Open) {
 		{"Order", hub.MemoryOptions{}, testOrder},
 		{"Reached", hub.MemoryOptions{}, testReached},
 		{"Close", hub.MemoryOptions{}, testClose},
+		{"Matching", hub.MemoryOptions{Wildcards: true, Messages: 3}, testMatching},
+		{"MatchingOrder", hub.MemoryOptions{Wildcards: true}, testMatchingOrder},
+		{"MatchingOff", hub.MemoryOptions{}, testMatchingOff},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &store{Store: open(t, c.bounds), t: t, reached: func(hub.Message) int { return 0 }}

@@ -197,3 +197,38 @@ func TestSubscribe(t *testing.T) {
 	until(t, "subscriptions to end", func() bool { return h.Stats().Streams == 0 })
 	ends[1]()
 }
+
+// TestHubWildcards: a socket may wait for a pattern, and is told when it was away for too long.
+func TestHubWildcards(t *testing.T) {
+	h := hub.New(hub.Options{Wildcards: true, Memory: hub.MemoryOptions{Messages: 1}})
+	s := serve(t, h.Sockets("/socket/", nil, nil))
+	publish := func(topic, data string) {
+		t.Helper()
+		if _, _, err := h.Publish(topic, []byte(data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, in, _ := s.join(t, "/socket/room.*")
+	publish("other", "none")
+	publish("room.1", "one")
+	first := hears(t, in, "room.1: one")
+	publish("room.2", "two")
+	publish("room.1", "three")
+	hears(t, in, "room.2: two", "room.1: three")
+	_, in, _ = s.join(t, fmt.Sprint("/socket/room.>?since=", first))
+	hears(t, in, "room.2: two", "room.1: three")
+	publish("room.1", "four")
+	hears(t, in, "room.1: four")
+	c := s.dial(t)
+	if _, err := io.WriteString(c, strings.Replace(handshake(""), "/echo", fmt.Sprint("/socket/room.*?since=", first), 1)); err != nil {
+		t.Fatal(err)
+	}
+	in = bufio.NewReader(c)
+	readResponse(t, in)
+	f, err := ws.ReadFrame(in)
+	var gone struct{ Oldest, Newest uint64 }
+	if err != nil || json.Unmarshal(f.Payload, &gone) != nil || gone.Oldest != first+3 || gone.Newest != gone.Oldest {
+		t.Errorf("%q %v", f.Payload, err)
+	}
+	expect(t, in, "s close 4410")
+}
