@@ -25,7 +25,7 @@ type natsFlags struct {
 
 // options are those of a store on servers.
 func (f *natsFlags) options(servers string) nats.Options {
-	return nats.Options{Servers: servers, Stream: f.HubStream, Credentials: f.HubCreds, CA: f.HubCA, Certificate: f.HubCert, Key: f.HubKey}
+	return nats.Options{Servers: servers, Stream: f.HubStream, Credentials: f.HubCreds, CA: f.HubCA, Certificate: f.HubCert, Key: f.HubKey, Names: optionNames}
 }
 
 // check tells what is wrong with what does not need a server.
@@ -130,11 +130,14 @@ func (f *hubFlags) open(maxMessage int) (*hub.Hub, error) {
 	return hub.New(hub.Options{Store: f.store, MaxMessage: maxMessage, Wildcards: f.HubWildcards}), nil
 }
 
+// optionNames are those of the command line.
+var optionNames = strings.NewReplacer("hub/nats/embedded: ", "", "hub/nats: ", "", "Options.Servers", "--hub", "Options.Credentials", "--hub-creds",
+	"Options.Certificate and Key", "--hub-cert and --hub-key", "Options.CA", "--hub-ca", "Options.ClusterListen", "--hub-cluster-listen",
+	"Options.Listen", "--hub-listen", "Options.Routes", "--hub-routes")
+
 // optionError is err with the names of the command line.
 func optionError(err error) error {
-	text := strings.NewReplacer("hub/nats/embedded: ", "", "hub/nats: ", "", "Options.Servers", "--hub", "Options.Credentials", "--hub-creds",
-		"Options.Certificate and Key", "--hub-cert and --hub-key", "Options.CA", "--hub-ca", "Options.ClusterListen", "--hub-cluster-listen",
-		"Options.Listen", "--hub-listen", "Options.Routes", "--hub-routes").Replace(err.Error())
+	text := optionNames.Replace(err.Error())
 	for _, name := range []string{"--hub has", "--hub-cluster-listen", "--hub-listen is", "--hub-routes has"} {
 		if strings.HasPrefix(text, name) {
 			return &usageError{text}

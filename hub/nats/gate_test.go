@@ -15,6 +15,7 @@ type gate struct {
 	mu     sync.Mutex
 	closed bool
 	open   map[net.Conn]bool
+	came   int // connections
 }
 
 func newGate(t *testing.T, to string) *gate {
@@ -53,6 +54,7 @@ func (g *gate) pass(c net.Conn) {
 	g.mu.Lock()
 	closed := g.closed
 	g.open[c] = true
+	g.came++
 	g.mu.Unlock()
 	if closed {
 		return
@@ -65,6 +67,13 @@ func (g *gate) pass(c net.Conn) {
 	g.mu.Lock()
 	delete(g.open, c)
 	g.mu.Unlock()
+}
+
+// connections is how many have come.
+func (g *gate) connections() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.came
 }
 
 // shut ends all connections, and lets none come; or opens the gate.

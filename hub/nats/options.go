@@ -14,6 +14,7 @@ import (
 	"time"
 
 	client "github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 
 	"github.com/weirhttp/weir/hub"
 )
@@ -50,6 +51,8 @@ type Options struct {
 	PublishTimeout time.Duration
 	// Log is told when the store ceases to be ready, and when it is again (slog.Default).
 	Log *slog.Logger
+	// Names has errors call the options what the user calls them: "Options.CA" and so on are replaced. nil: they are not.
+	Names *strings.Replacer
 }
 
 // setDefaults completes o, and tells what is wrong with it.
@@ -104,6 +107,22 @@ func (o *Options) checkServers() error {
 	return nil
 }
 
+// checkCredentials tells why a .creds file cannot be used.
+func checkCredentials(path string) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	_, err = nkeys.ParseDecoratedJWT(content)
+	if err == nil {
+		_, err = nkeys.ParseDecoratedUserNKey(content)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
 // connection are the options of the client. Files are read here, so that one that cannot be is known at once.
 func (o *Options) connection() ([]client.Option, error) {
 	options := []client.Option{
@@ -124,7 +143,7 @@ func (o *Options) connection() ([]client.Option, error) {
 		options = append(options, client.UserInfo(o.User.Username(), password))
 	}
 	if o.Credentials != "" {
-		if _, err := os.ReadFile(o.Credentials); err != nil {
+		if err := checkCredentials(o.Credentials); err != nil {
 			return nil, fmt.Errorf("hub/nats: Options.Credentials: %w", err)
 		}
 		options = append(options, client.UserCredentials(o.Credentials))

@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +41,7 @@ type Store struct {
 
 	memory  atomic.Pointer[hub.Memory] // nil: the stream has not been read yet
 	revoked atomic.Uint64              // ids up to here and above the last are of messages that the stream has lost
+	known   atomic.Bool                // NATS has taken the connection, once at least
 
 	// Of the goroutine that follows the stream.
 	last       uint64    // the id that was seen last
@@ -73,8 +73,11 @@ func Open(options Options) (*Store, error) {
 	s := &Store{options: options, trouble: errStarting, since: time.Now(), waiting: make(map[string]chan int)}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	connection = append(connection, client.DisconnectErrHandler(func(*client.Conn, error) { s.disconnected() }),
+		client.ConnectHandler(func(*client.Conn) { s.known.Store(true) }),
 		client.ErrorHandler(func(_ *client.Conn, _ *client.Subscription, err error) {
-			options.Log.Warn("hub: NATS", "error", err)
+			if about(err) == "" { // that comes with each attempt, and is told as what is wrong
+				options.Log.Warn("hub: NATS", "error", err)
+			}
 		}))
 	if s.conn, err = client.Connect(options.Servers, connection...); err != nil {
 		return nil, fmt.Errorf("hub/nats: %w", err)
@@ -162,6 +165,7 @@ const (
 
 // publish sends a message until it is acknowledged, ctx ends or there is no sense in it.
 func (s *Store) publish(ctx context.Context, message *client.Msg) (*jetstream.PubAck, error) {
+	var before error // says more than that the time is over
 	for {
 		attempt, cancel := context.WithTimeout(ctx, attemptTime)
 		ack, err := s.js.PublishMsg(attempt, message)
@@ -175,7 +179,10 @@ func (s *Store) publish(ctx context.Context, message *client.Msg) (*jetstream.Pu
 		if s.ctx.Err() != nil {
 			return nil, hub.ErrClosed
 		}
-		if s.longAway() || !passes(err) || !sleep(ctx, pause) {
+		if errors.Is(err, context.DeadlineExceeded) && before != nil {
+			err = before
+		}
+		if before = err; s.longAway() || s.refused(err) || !passes(err) || !sleep(ctx, pause) {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 	}
@@ -257,13 +264,4 @@ func (s *Store) disconnected() {
 	if s.drop != nil {
 		s.drop()
 	}
-}
-
-// away is why there is no connection.
-func (s *Store) away() error {
-	err := s.conn.LastError()
-	if err == nil {
-		err = client.ErrNoServers
-	}
-	return errors.New("not connected: " + strings.TrimPrefix(err.Error(), "nats: "))
 }

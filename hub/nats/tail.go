@@ -62,8 +62,8 @@ func (s *Store) tail(ctx context.Context, c jetstream.OrderedConsumerConfig) (je
 	defer cancel()
 	for {
 		if !s.conn.IsConnected() {
-			if !sleep(ctx, pause) {
-				return nil, s.away()
+			if err := s.away(); s.refused(err) || !sleep(ctx, pause) {
+				return nil, err
 			}
 			continue
 		}
