@@ -133,7 +133,7 @@ func (f *hubFlags) open(maxMessage int) (*hub.Hub, error) {
 // optionNames are those of the command line.
 var optionNames = strings.NewReplacer("hub/nats/embedded: ", "", "hub/nats: ", "", "Options.Servers", "--hub", "Options.Credentials", "--hub-creds",
 	"Options.Certificate and Key", "--hub-cert and --hub-key", "Options.CA", "--hub-ca", "Options.ClusterListen", "--hub-cluster-listen",
-	"Options.Listen", "--hub-listen", "Options.Routes", "--hub-routes")
+	"Options.Listen", "--hub-listen", "Options.Routes", "--hub-routes", "Options.Dir", "--hub-store")
 
 // optionError is err with the names of the command line.
 func optionError(err error) error {

@@ -127,7 +127,10 @@ func lock(dir string) (*os.File, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s is used by another process: %w", dir, err)
+		if err == unix.EWOULDBLOCK {
+			return nil, fmt.Errorf("Options.Dir: %s is used by another process", dir)
+		}
+		return nil, fmt.Errorf("Options.Dir: %s: %w", dir, err)
 	}
 	return f, nil
 }
