@@ -31,6 +31,9 @@ func (h *Hub) arrived(m Message) (reached int) {
 		return 0
 	}
 	h.published.Add(1)
+	if f := h.observer.Load(); f != nil {
+		(*f)(m)
+	}
 	reached = h.shard(m.Topic).take(m.Topic, m)
 	if h.patterns != nil {
 		reached += h.patterns.take(h, m)

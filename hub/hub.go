@@ -83,6 +83,7 @@ type Hub struct {
 	// positions are the notices of clients that waited in vain, for all that do so at about the same time.
 	positions [16]atomic.Pointer[position]
 
+	observer       atomic.Pointer[func(m Message)] // nil: nobody
 	polls, streams atomic.Int64
 	published      atomic.Uint64
 }
@@ -112,6 +113,10 @@ func New(options Options) *Hub {
 	h.store.Notify(h.arrived)
 	return h
 }
+
+// Observe has f called for each message, wherever it was published, before those that wait for it are told: in the order of ids within a topic, and not
+// for what the store had before. f does not wait, and does not call the hub. There is one observer; it is to be there before there are requests.
+func (h *Hub) Observe(f func(m Message)) { h.observer.Store(&f) }
 
 // setDefault gives an option that is not set its default.
 func setDefault[T int | time.Duration](option *T, value T) {

@@ -26,7 +26,7 @@ func (d *demoCommand) Run() (err error) {
 	}
 	defer d.hubFlags.close()
 	d.adminFlags.topics = topics
-	application := d.gripFlags.around(newDemo(topics).answer, topics)
+	application := d.gripFlags.around(newDemo(topics).answer, topics, d.hubFlags.store != nil)
 	if d.TestRoutes {
 		application = testRoutes(application, topics)
 		defer func() { fmt.Printf("weir made %d calls\n", testCalls.Load()) }()

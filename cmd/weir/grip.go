@@ -53,13 +53,13 @@ func (f *gripFlags) maxMessage() int {
 	return 0
 }
 
-// around returns application with GRIP around it.
-func (f *gripFlags) around(application app.Application, topics *hub.Hub) app.Application {
+// around returns application with GRIP around it. shared says that other nodes publish to the hub as well.
+func (f *gripFlags) around(application app.Application, topics *hub.Hub, shared bool) app.Application {
 	if !f.Grip {
 		return application
 	}
 	key, _ := f.key() // checked
-	f.proxy = grip.New(topics, grip.Options{Key: key, Issuer: f.GripIss, Prefix: f.GripPrefix})
+	f.proxy = grip.New(topics, grip.Options{Key: key, Issuer: f.GripIss, Prefix: f.GripPrefix, Shared: shared})
 	return f.proxy.Application(application)
 }
 

@@ -92,7 +92,7 @@ func (r *runCommand) Run() (err error) {
 		l.holders = []io.Closer{topics}
 		return nil
 	}
-	application := r.gripFlags.around(workers.application, topics)
+	application := r.gripFlags.around(workers.application, topics, r.hubFlags.store != nil)
 	l.resize = workers.resize
 	l.reconfigure = func(fresh *cli, changed bool) error {
 		return r.reload(l, &fresh.Run, application, topics, workers, changed)

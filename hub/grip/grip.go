@@ -12,6 +12,8 @@
 //
 // Messages may have ids, and name their predecessor. They are put in order, and those that were seen are dropped, where they are published
 // (shard). A hold whose channels have a prev-id knows by them that it has missed something; then the application is asked again, with Grip-Last.
+// Where the hub is shared each node learns from what arrives which ids a channel has had on any of them (shard.arrived). Of two with the same id, which
+// were published on two nodes at the same time, the one that is first in the hub counts for all.
 package grip
 
 import (
@@ -37,6 +39,8 @@ type Options struct {
 	MaxPublish int64
 	// MessageWait is for how long a message waits whose predecessor has not come (5 s).
 	MessageWait time.Duration
+	// Shared says that messages are published on other nodes of the hub, too.
+	Shared bool
 	// Log gets what is wrong with instructions (slog.Default()).
 	Log *slog.Logger
 }
@@ -73,7 +77,10 @@ func New(h *hub.Hub, options Options) *Proxy {
 	p := &Proxy{options: options, hub: h, log: options.Log, seed: maphash.MakeSeed()}
 	p.signer = signer{key: options.Key, issuer: options.Issuer}
 	for i := range p.shards {
-		p.shards[i] = shard{proxy: p, channels: make(map[string]*state), seen: make(map[string]struct{})}
+		p.shards[i] = shard{proxy: p, channels: make(map[string]*state), seen: make(map[string]uint64)}
+	}
+	if options.Shared {
+		h.Observe(p.arrived)
 	}
 	return p
 }

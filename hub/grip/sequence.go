@@ -10,7 +10,8 @@ const (
 	idsKept     = 60 * time.Second // for how long a message with an id that was seen is dropped
 	maxIDs      = 4096             // of these, in each shard
 	maxPending  = 100              // messages of a channel that wait for an earlier one
-	lingers     = 60 * time.Second // for how long the last id of a channel is known after its last response hold
+	lingers     = 60 * time.Second // for how long the last id of a channel is known after its last response hold, or message of a shared hub
+	maxLingers  = 4096             // channels in each shard, above which none is kept for its message alone
 	shardsCount = 64
 )
 
@@ -20,15 +21,16 @@ type message struct {
 	data []byte
 }
 
-// shard is a part of the table of channels: those that requests are held for, and those whose last request has just been answered.
+// shard is a part of the table of channels: those that requests are held for, and those whose last request has just been answered. Where the hub is
+// shared there are those that have just had a message, too: a client may come from another node.
 type shard struct {
 	proxy *Proxy
 	order sync.Mutex // is held from when a message is next until it is in the hub; locked before mu
 
 	mu       sync.Mutex // guards what follows; nobody waits with it
 	channels map[string]*state
-	seen     map[string]struct{} // channel and id
-	ids      []seenID            // oldest first
+	seen     map[string]uint64 // by channel and id, the id of the message in the hub; 0: it has not arrived
+	ids      []seenID          // oldest first
 }
 
 type seenID struct {
@@ -78,10 +80,18 @@ func (s *shard) release(channel string, lingering time.Duration) {
 	if c.holds--; c.holds > 0 {
 		return
 	}
+	if s.proxy.options.Shared {
+		lingering = lingers
+	}
 	if lingering == 0 {
 		s.drop(channel, c)
 		return
 	}
+	s.linger(channel, c, lingering)
+}
+
+// linger has a channel without holds forgotten after a while. s.mu is held.
+func (s *shard) linger(channel string, c *state, lingering time.Duration) {
 	c.forget = time.AfterFunc(lingering, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -128,7 +138,9 @@ func (s *shard) send(ready []message) error {
 		if _, _, err := s.proxy.hub.Publish(topic(m.channel), m.data); err != nil {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			delete(s.seen, idKey(m.item))
+			if s.seen[idKey(m.item)] == 0 { // else it was stored all the same
+				delete(s.seen, idKey(m.item))
+			}
 			if c := s.channels[m.channel]; c != nil {
 				c.last = "" // clients that miss it ask the application
 			}
@@ -144,7 +156,7 @@ func idKey(it *item) string { return it.channel + "\x00" + it.id }
 func (s *shard) add(m message, now time.Time) (ready []message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if m.id != "" && s.again(idKey(m.item), now) {
+	if m.id != "" && !s.note(idKey(m.item), now) {
 		return nil
 	}
 	c := s.channels[m.channel]
@@ -165,19 +177,64 @@ func (s *shard) add(m message, now time.Time) (ready []message) {
 	return nil
 }
 
-// again tells whether the id of a message was seen, and notes it.
-func (s *shard) again(key string, now time.Time) bool {
+// note notes the id of a message. It is false when that was seen. s.mu is held.
+func (s *shard) note(key string, now time.Time) bool {
 	for len(s.ids) > 0 && (len(s.ids) >= maxIDs || now.Sub(s.ids[0].at) > idsKept) {
 		delete(s.seen, s.ids[0].key)
 		s.ids[0] = seenID{}
 		s.ids = s.ids[1:]
 	}
 	if _, seen := s.seen[key]; seen {
-		return true
+		return false
 	}
-	s.seen[key] = struct{}{}
+	s.seen[key] = 0
 	s.ids = append(s.ids, seenID{key, now})
-	return false
+	return true
+}
+
+// again tells whether a message of the hub has the id of an earlier one.
+func (s *shard) again(it *item, id uint64) bool {
+	if it.id == "" {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := s.seen[idKey(it)]
+	return first != 0 && first != id
+}
+
+// arrived takes note of a message of a shared hub, which has the id there.
+func (s *shard) arrived(it *item, id uint64, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if it.id != "" {
+		key := idKey(it)
+		s.note(key, now)
+		if s.seen[key] != 0 {
+			return // nobody gets it
+		}
+		s.seen[key] = id
+	}
+	c := s.channels[it.channel]
+	switch {
+	case it.noSeq:
+		return
+	case c != nil:
+		if c.holds == 0 && c.forget != nil {
+			c.forget.Reset(lingers)
+		}
+	case it.id == "" || len(s.channels) >= maxLingers:
+		return
+	default:
+		c = &state{}
+		s.channels[it.channel] = c
+		s.linger(it.channel, c, lingers)
+	}
+	c.last = it.id
+	if w := c.pending[it.id]; w != nil && it.id != "" {
+		w.timer.Stop()
+		go s.expire(c, w)
+	}
 }
 
 // follow is m, and those that have waited for it.
@@ -195,7 +252,7 @@ func (c *state) follow(m message) (ready []message) {
 	}
 }
 
-// expire publishes a message that has waited for too long.
+// expire publishes a message that has waited for too long, or whose predecessor has come from another node.
 func (s *shard) expire(c *state, w *pending) {
 	s.order.Lock()
 	defer s.order.Unlock()

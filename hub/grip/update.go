@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -225,8 +226,27 @@ type decodedItem struct {
 	item *item
 }
 
-// item is that of a message, nil when it is none.
+// item is that of a message, nil when it is none, or is to be dropped.
 func (p *Proxy) item(m hub.Message) *item {
+	it := p.decode(m)
+	if it != nil && p.options.Shared && p.shard(it.channel).again(it, m.ID) {
+		return nil
+	}
+	return it
+}
+
+// arrived takes note of a message that has come from the hub.
+func (p *Proxy) arrived(m hub.Message) {
+	if !strings.HasPrefix(m.Topic, topic("")) {
+		return
+	}
+	if it := p.decode(m); it != nil {
+		p.shard(it.channel).arrived(it, m.ID, time.Now())
+	}
+}
+
+// decode is the item of a message, nil when it is none.
+func (p *Proxy) decode(m hub.Message) *item {
 	place := &p.decoded[m.ID%uint64(len(p.decoded))]
 	place.mu.Lock()
 	defer place.mu.Unlock()
