@@ -24,7 +24,7 @@ type Receiver interface {
 //
 // After an error, which is ErrClosed or wraps ErrHold, d is the caller's as it was.
 func (h *Hub) Attach(d app.Deferred, topics []string, r Receiver) (detach func(), err error) {
-	if h.closed.Load() {
+	if h.released.Load() {
 		return nil, ErrClosed
 	}
 	hold := Hold{Topics: topics, Stream: true}

@@ -110,7 +110,7 @@ func (h *Hub) stream(o outlet, hold *Hold) *stream {
 func (s *stream) goOn(d *delivery) {
 	for more := true; more && !s.full && !s.ended.Load(); {
 		s.places.link(s.outlet.Executor())
-		if s.hub.closed.Load() {
+		if s.hub.released.Load() {
 			s.close(ErrClosed)
 			break
 		}

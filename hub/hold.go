@@ -56,7 +56,7 @@ const (
 //
 // After an error, which is ErrClosed or wraps ErrHold, d is the caller's as it was.
 func (h *Hub) Hold(d app.Deferred, hold Hold) error {
-	if h.closed.Load() {
+	if h.released.Load() {
 		return ErrClosed
 	}
 	if err := h.check(&hold); err != nil {
@@ -183,7 +183,7 @@ func (h *Hub) look(topics []string, since uint64, limit int) (page Page, refusal
 	switch {
 	case errors.Is(err, ErrWildcards):
 		return page, badRequest("the store of this hub has no wildcards")
-	case err != nil || h.closed.Load():
+	case err != nil || h.released.Load():
 		return page, unavailable
 	case page.Gone:
 		return page, gone(page)

@@ -76,7 +76,8 @@ type Hub struct {
 	seed    maphash.Seed
 	shards  [64]shard
 	keepers keepers
-	closed  atomic.Bool
+	// released: nobody waits any more. closed: nothing is published either.
+	released, closed atomic.Bool
 	// patterns are those that requests wait for; nil: without Options.Wildcards.
 	patterns *waitedPatterns
 
@@ -145,13 +146,21 @@ func (h *Hub) validTopic(name string) bool {
 	return name != "" && len(name) <= h.options.MaxTopicName && utf8.ValidString(name) && !strings.ContainsFunc(name, control)
 }
 
-// Close ends all that wait, soon: polls with 503, streams by their end. It closes the store. It is to be called before
-// the server shuts down, which would wait for them.
+// Release ends all that wait, soon: polls with 503, streams by their end; and so those that come later. It, or Close, is
+// to be called before the server shuts down, which would wait for them. What is published still reaches the store, until
+// Close: requests that the server finishes may publish, where others have the store.
+func (h *Hub) Release() {
+	if !h.released.Swap(true) {
+		h.lookAgain()
+	}
+}
+
+// Close is Release, and closes the store.
 func (h *Hub) Close() error {
 	if h.closed.Swap(true) {
 		return nil
 	}
-	h.lookAgain()
+	h.Release()
 	return h.store.Close()
 }
 

@@ -87,7 +87,7 @@ func (s *socket) Close(websocket.Conn, websocket.Code, string) {}
 // Subscribe has a WebSocket get the messages of topics, as Sockets has it: of hold count Topics, Since, Told and Wildcards. A connection may have several
 // subscriptions; they end with it, or with what is returned. After an error, which is ErrClosed, ErrGone or wraps ErrHold, there is none.
 func (h *Hub) Subscribe(c websocket.Conn, hold Hold) (unsubscribe func(), err error) {
-	if h.closed.Load() {
+	if h.released.Load() {
 		return nil, ErrClosed
 	}
 	hold = Hold{Topics: hold.Topics, Since: hold.Since, Told: hold.Told, Wildcards: hold.Wildcards, Stream: true}

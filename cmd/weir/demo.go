@@ -25,6 +25,7 @@ func (d *demoCommand) Run() (err error) {
 		return err
 	}
 	defer d.hubFlags.close()
+	defer topics.Close()
 	d.adminFlags.topics = topics
 	application := d.gripFlags.around(newDemo(topics).answer, topics, d.hubFlags.store != nil)
 	if d.TestRoutes {
@@ -36,7 +37,7 @@ func (d *demoCommand) Run() (err error) {
 		return err
 	}
 	defer func() { l.close(err) }()
-	l.holders = []io.Closer{topics}
+	l.holders = []io.Closer{d.hubFlags.holder(topics)}
 	l.reconfigure = func(fresh *cli, _ bool) error { return d.reload(l, &fresh.Demo.serveFlags, application) }
 	return d.serve(l, "the demo", application, loopsAlone, nil)
 }

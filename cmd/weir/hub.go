@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -200,6 +201,23 @@ func (f *hubFlags) watch(a *adminFlags) {
 	if f.store != nil && a.admin != nil {
 		a.admin.AddReadiness("hub", f.store.Ready)
 	}
+}
+
+// holder is what is closed for the requests that it holds when weir is to end. Messages that outlive this weir are taken until its last request has
+// ended; others would reach nobody, and who publishes is told.
+func (f *hubFlags) holder(topics *hub.Hub) io.Closer {
+	if f.store == nil || f.Hub == "embedded" && f.HubStore == "" {
+		return topics
+	}
+	return releaser{topics}
+}
+
+// releaser is a hub that ends what waits when it is closed.
+type releaser struct{ *hub.Hub }
+
+func (r releaser) Close() error {
+	r.Release()
+	return nil
 }
 
 // close stops the server in the process, which is to outlive the hub.

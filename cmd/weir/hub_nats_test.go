@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,6 +141,63 @@ func TestHubWildcards(t *testing.T) {
 			status, _, said = runToEnd(t, "tail", "--hub", url, "--hub-wildcards", "room.>.1", "-n", "2")
 			if status != 2 || !strings.Contains(said, "the wildcard > must be the last token") {
 				t.Errorf("tail: %d, %s", status, said)
+			}
+		})
+	}
+}
+
+// TestPublishAtTheEnd: a request that weir finishes when it ends may publish, where the messages outlive it; else it is told.
+func TestPublishAtTheEnd(t *testing.T) {
+	engine := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--hub", "embedded", "--hub-listen", "127.0.0.1:0")
+	url := engine.sees(`(nats://[0-9.:]+)`)
+	for _, c := range []struct {
+		name   string
+		args   []string
+		status int
+	}{
+		{"memory", nil, 503},
+		{"embedded", []string{"--hub", "embedded"}, 503},
+		{"embedded, with a directory", []string{"--hub", "embedded", "--hub-store", t.TempDir()}, 200},
+		{"nats", []string{"--hub", url}, 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := start(t, nil, append([]string{"demo", "--bind", "127.0.0.1:0", "--test-routes"}, c.args...)...)
+			if c.args != nil {
+				p.sees(`(hub: ready)`)
+			}
+			poll := p.get("/poll/other?timeout=60")
+			p.await(1)
+			conn := dialTo(t, p.at[0])
+			defer conn.Close()
+			if _, err := io.WriteString(conn, "POST /publish/end HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			r := bufio.NewReader(conn)
+			if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") { // it is under way
+				t.Fatalf("%q, %v", line, err)
+			}
+			ended := make(chan int, 1)
+			go func() { ended <- p.stop() }()
+			if r := <-poll; r.StatusCode != 503 {
+				t.Errorf("who waited got %s", r.Status)
+			}
+			if _, err := io.WriteString(conn, "last"); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = r.ReadString('\n')
+			answer, err := http.ReadResponse(r, nil)
+			if err != nil || answer.StatusCode != c.status {
+				t.Errorf("publishing gives %v, %v; want %d", answer, err, c.status)
+			}
+			_ = conn.Close()
+			if status := <-ended; status != 0 {
+				t.Errorf("it has ended with %d", status)
+			}
+			if c.name != "nats" {
+				return
+			}
+			if _, out, said := runToEnd(t, "tail", "--hub", url, "end", "--since", "0", "-n", "1"); out != "last\n" {
+				t.Errorf("tail: %q, %s", out, said)
 			}
 		})
 	}

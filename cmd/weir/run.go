@@ -66,6 +66,7 @@ func (r *runCommand) Run() (err error) {
 		return err
 	}
 	defer r.hubFlags.close()
+	defer topics.Close()
 	r.adminFlags.topics = topics
 	options, err := r.options(topics)
 	if err != nil {
@@ -89,7 +90,7 @@ func (r *runCommand) Run() (err error) {
 		py := supervisor.Python()
 		r.summary.describe(options, py)
 		slog.Info(r.reloadFlags.state(), "python", py.Version, "interpreter", py.Path, "because", py.Why, "workers", options.Workers, "class", options.Class)
-		l.holders = []io.Closer{topics}
+		l.holders = []io.Closer{r.hubFlags.holder(topics)}
 		return nil
 	}
 	application := r.gripFlags.around(workers.application, topics, r.hubFlags.store != nil)
