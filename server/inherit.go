@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/weirhttp/weir/loop"
 )
 
@@ -34,14 +32,17 @@ func (s *Server) inherit(address string, options loop.ListenOptions) (ln *loop.L
 	return ln, in.Owned, nil
 }
 
-// dropInherited closes those that nobody wants any more. The process before this one accepts from them until it is told that this one is ready.
-func (s *Server) dropInherited() {
-	for _, in := range s.config.Inherited {
-		for _, fd := range in.Descriptors {
-			_ = unix.Close(fd)
-		}
+// Drop closes a listener that nobody wants any more, when the process that it is inherited from has left it. The file of a Unix socket goes too, if it was
+// the server's.
+func (in Inherited) Drop() {
+	ln, err := loop.Inherit(in.Descriptors, loop.ListenOptions{})
+	if err != nil {
+		return // it is closed
 	}
-	s.config.Inherited = nil
+	if in.Owned {
+		ln.Own()
+	}
+	ln.Close()
 }
 
 // Descriptors are the listeners, for a process that is to inherit them: it is started with copies of the sockets. They stay open here until the server
@@ -64,8 +65,16 @@ func (s *Server) Leave() {
 	}
 }
 
-// Own tells that the process which the listeners are inherited from has left them to this one.
+// Own tells that the process which the listeners are inherited from has left them to this one. Those that have no address in the configuration are
+// closed.
 func (s *Server) Own() {
+	s.mu.Lock()
+	unwanted := s.unwanted
+	s.unwanted = nil
+	s.mu.Unlock()
+	for _, in := range unwanted {
+		in.Drop()
+	}
 	for _, ln := range s.listeners {
 		if ln.owned {
 			ln.Own()

@@ -35,6 +35,7 @@ type Server struct {
 	config    Config
 	err       error // of the configuration; Serve returns it
 	listeners []listening
+	unwanted  []Inherited // that have no address in the configuration, until Own
 
 	offersHTTP2 bool                            // to clients of TLS
 	encrypted   atomic.Pointer[secure.Acceptor] // of Config.TLS; empty: there is none
@@ -109,7 +110,7 @@ func (s *Server) listen() error {
 		}
 		s.listeners = append(s.listeners, listening{ln, protocol, owned})
 	}
-	s.dropInherited()
+	s.unwanted, s.config.Inherited = s.config.Inherited, nil
 	return nil
 }
 

@@ -101,10 +101,17 @@ func (l *lifecycle) takeOver() error {
 		return fmt.Errorf("the weir that was to be replaced goes on without this one: %w", err)
 	}
 	l.server.Own()
-	if in.Admin != nil && l.admin != nil {
+	switch {
+	case in.Admin == nil:
+	case l.admin.Has(*in.Admin):
 		l.admin.Own(*in.Admin)
+	default:
+		in.Admin.Drop()
 	}
-	return l.nameProcess()
+	if err := l.nameProcess(); err != nil { // nobody else serves any more: this is no reason to end
+		slog.Error("the pid file still names the weir before this one", "error", err)
+	}
+	return nil
 }
 
 // program is the path of the binary, by the name that it was started by: a link may have another target by the time of an upgrade.

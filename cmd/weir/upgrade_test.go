@@ -103,6 +103,35 @@ func TestUpgradeService(t *testing.T) {
 	}
 }
 
+// TestUpgradeWithLess: addresses that the successor does not have are given up, with the files of their sockets. That its pid file cannot be written does
+// not end a successor in whose place nobody would serve.
+func TestUpgradeWithLess(t *testing.T) {
+	dir := t.TempDir()
+	config, socket, admin, folder := filepath.Join(dir, "weir.toml"), filepath.Join(dir, "socket"), filepath.Join(dir, "admin"), filepath.Join(dir, "run")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l := startLine(t, binary, "demo", "--pid", filepath.Join(folder, "pid"), "-c",
+		writeFile(t, config, fmt.Sprintf("bind = ['127.0.0.1:0', 'unix:%s']\nadmin = 'unix:%s'\n", socket, admin)))
+	writeFile(t, config, "bind = '127.0.0.1:0'\n")
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	l.upgrade()
+	l.logs(1, "the pid file still names")
+	for _, path := range []string{socket, admin} {
+		until(t, path+" to go", func() bool {
+			_, err := os.Lstat(path)
+			return err != nil
+		})
+	}
+	if r := l.ask(0, "/plaintext"); r.body != "Hello, World!" {
+		t.Errorf("%q", r.body)
+	}
+	l.upgrade()
+	l.end()
+}
+
 // TestUpgradeKeepsQueue: connections that nobody has accepted when one process leaves the sockets, are accepted by the next. The first one is full: all
 // but one wait in the queue.
 func TestUpgradeKeepsQueue(t *testing.T) {

@@ -19,6 +19,9 @@ func (s *Server) Leave() {
 	go func() { _ = s.http.Shutdown(context.Background()) }() // ends with Close
 }
 
+// Has tells whether the listener is the one that was inherited. A nil Server has none.
+func (s *Server) Has(in server.Inherited) bool { return s != nil && s.address == in.Address }
+
 // Own tells that the process which the listener is inherited from has left it to this one.
 func (s *Server) Own(in server.Inherited) {
 	if in.Owned {
