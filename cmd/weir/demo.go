@@ -20,6 +20,11 @@ type demoCommand struct {
 }
 
 func (d *demoCommand) Run() (err error) {
+	l, err := newLifecycle()
+	if err != nil {
+		return err
+	}
+	defer func() { l.close(err) }()
 	topics, err := d.hubFlags.open(d.gripFlags.maxMessage())
 	if err != nil {
 		return err
@@ -32,11 +37,6 @@ func (d *demoCommand) Run() (err error) {
 		application = testRoutes(application, topics)
 		defer func() { fmt.Printf("weir made %d calls\n", testCalls.Load()) }()
 	}
-	l, err := newLifecycle()
-	if err != nil {
-		return err
-	}
-	defer func() { l.close(err) }()
 	l.holders = []io.Closer{d.hubFlags.holder(topics)}
 	l.reconfigure = func(fresh *cli, _ bool) error { return d.reload(l, &fresh.Demo.serveFlags, application) }
 	return d.serve(l, "the demo", application, loopsAlone, nil)

@@ -186,9 +186,8 @@ func (l *lifecycle) patience() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), limit)
 }
 
-// close says the last line. err is what has gone wrong in the end.
+// close says the last line. err is what has gone wrong in the end. SIGPIPE, for one, is caught on: nobody may be reading.
 func (l *lifecycle) close(err error) {
-	signal.Stop(l.signals)
 	if l.last != nil {
 		l.last()
 	}

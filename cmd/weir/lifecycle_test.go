@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -118,6 +120,28 @@ func TestSignalsQuick(t *testing.T) {
 		if last := p.said(); !strings.Contains(last, "without waiting") {
 			t.Errorf("%v: the last line is %q", s, last)
 		}
+	}
+}
+
+// TestSignalsUnread: an end that nobody reads of is an end in order.
+func TestSignalsUnread(t *testing.T) {
+	cmd := exec.Command(binary, "demo", "-b", "127.0.0.1:0", "--pid", filepath.Join(t.TempDir(), "pid"))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = cmd.Stdout // nor can it say so anywhere
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	for lines := bufio.NewScanner(out); lines.Scan() && !strings.HasPrefix(lines.Text(), "weir serves"); {
+	}
+	_ = out.Close()
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 
