@@ -104,12 +104,12 @@ func (f *logFlags) reopenLogs() {
 	signal.Notify(signals, syscall.SIGUSR1)
 	go func() {
 		for range signals {
-			for path, file := range map[string]*logfile.File{f.AccessLog: f.accessFile, f.ErrorLogfile: f.errorFile} {
+			for _, file := range []*logfile.File{f.accessFile, f.errorFile} {
 				if file == nil {
 					continue
 				}
-				if err := file.Reopen(); err != nil {
-					slog.Error("SIGUSR1: a log file cannot be opened again, the old one is used on", "file", path, "error", err)
+				if err := file.Reopen(); err != nil { // which names the file
+					slog.Error("SIGUSR1: a log file cannot be opened again, the old one is used on", "error", err)
 				}
 			}
 			slog.Info("SIGUSR1: log files are opened again")

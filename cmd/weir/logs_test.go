@@ -192,6 +192,24 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// TestRotationOfOne: both logs may be one file.
+func TestRotationOfOne(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	p := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--access-log", log, "--error-logfile", log)
+	p.rotate(log, log+".0")
+	until(t, "the signal to be answered", func() bool {
+		text, _ := os.ReadFile(log)
+		return strings.Contains(string(text), "SIGUSR1")
+	})
+	p.ask("GET", "/plaintext")
+	if status := p.stop(); status != 0 {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+	if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), "GET /plaintext") {
+		t.Errorf("the line of the request is not in %q, %v", text, err)
+	}
+}
+
 // TestSIGUSR1WithoutLogs: it does not end the process.
 func TestSIGUSR1WithoutLogs(t *testing.T) {
 	t.Parallel()
