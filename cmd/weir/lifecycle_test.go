@@ -82,6 +82,7 @@ func TestSignalsTerm(t *testing.T) {
 	<-begun
 	p.signal(syscall.SIGTERM)
 	p.logged("SIGTERM")
+	p.logged(`"at most":"30s"`)
 	for closed := false; !closed; { // the loops hear of the end a moment after it is logged
 		r, err := idle.ask("/plaintext")
 		if err != nil || r.body != "Hello, World!" {

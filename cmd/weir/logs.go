@@ -39,11 +39,20 @@ func newLogger(w io.Writer, i ink, format string, level slog.Level) *slog.Logger
 	options := slog.HandlerOptions{Level: level}
 	switch {
 	case format == "json" || format == "auto" && !i.terminal:
+		options.ReplaceAttr = durationsAsText
 		return slog.New(slog.NewJSONHandler(w, &options))
 	case i.terminal:
 		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05", NoColor: !i.coloured}))
 	}
 	return slog.New(slog.NewTextHandler(w, &options))
+}
+
+// durationsAsText has "30s" in JSON, as text has it, and not 30000000000.
+func durationsAsText(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // logToStandardError is how weir logs until it knows its options.
