@@ -19,8 +19,7 @@ import (
 // quickTime is how long requests that run have at SIGINT and SIGQUIT: who sends these does not want to wait.
 const quickTime = 500 * time.Millisecond
 
-// ends are the signals that end weir; a second one ends it at once, by what the system does with it. Until there is something to finish, so does the
-// first.
+// ends are the signals that end weir; a second one ends it at once, by what the system does with it. Until weir serves, so does the first.
 var ends = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT}
 
 // lifecycle is what a weir that serves goes through: signals, and the end. It belongs to the goroutine that serves.
@@ -29,6 +28,7 @@ type lifecycle struct {
 	graceful atomic.Int64 // nanoseconds for requests that run at SIGTERM
 	holders  []io.Closer  // at the end they are closed first, or the end would wait for what they hold
 	last     func()       // is called when all else has ended; nil: there is nothing to do
+	started  func()       // ends starting
 	// reconfigure has the command go on with the options of another command line. workers tells that those of workers are others.
 	reconfigure func(fresh *cli, workers bool) error
 	// resize has so many workers more, or fewer, and returns how many there will be; nil: there are none to count.
@@ -64,8 +64,32 @@ func newLifecycle() (*lifecycle, error) {
 	return l, nil
 }
 
+// starting has weir leave nothing behind when a signal ends it before it serves: undo takes back what there is, on another goroutine. It counts until
+// listen. Nothing waits for the start, which takes as long as the import of the application.
+func (l *lifecycle) starting(undo func()) {
+	early, over := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(early, ends...)
+	l.started = func() {
+		signal.Stop(early)
+		close(over)
+	}
+	go func() {
+		select {
+		case s := <-early:
+			slog.Info(names[s] + ": weir ends before it serves")
+			undo()
+			signal.Reset(s)
+			_ = syscall.Kill(os.Getpid(), s.(syscall.Signal))
+		case <-over:
+		}
+	}()
+}
+
 // listen has weir end in order from here on.
-func (l *lifecycle) listen() { signal.Notify(l.signals, ends...) }
+func (l *lifecycle) listen() {
+	signal.Notify(l.signals, ends...)
+	l.started()
+}
 
 // serve serves until the end.
 func (l *lifecycle) serve() error {

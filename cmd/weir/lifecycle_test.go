@@ -146,6 +146,39 @@ func TestSignalsUnread(t *testing.T) {
 	}
 }
 
+// TestSignalsEarly: a signal ends weir at once while the application is imported. Nothing is left.
+func TestSignalsEarly(t *testing.T) {
+	dir := t.TempDir()
+	pid, socket, admin := filepath.Join(dir, "pid"), filepath.Join(dir, "socket"), filepath.Join(dir, "admin")
+	writeFile(t, filepath.Join(dir, "slow.py"), "import time\ntime.sleep(600)\n")
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		cmd := exec.Command(binary, "run", "slow:app", "--chdir", dir, "-w", "1", "--pid", pid, "-b", "unix:"+socket, "--admin", "unix:"+admin)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+		var children []int
+		until(t, "a worker to start", func() bool {
+			children = childrenOf(t, cmd.Process.Pid)
+			return readPID(pid) == cmd.Process.Pid && exists(socket) && exists(admin) && len(children) > 0
+		})
+		_ = cmd.Process.Signal(s)
+		_ = cmd.Wait()
+		timer.Stop()
+		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != s {
+			t.Errorf("%v: it has ended with %v", s, cmd.ProcessState)
+		}
+		for _, path := range []string{pid, socket, admin} {
+			if exists(path) {
+				t.Errorf("%v: %s is there still", s, path)
+			}
+		}
+		for _, child := range children {
+			wantGone(t, child)
+		}
+	}
+}
+
 // TestSignalsTwice: a second signal ends weir at once.
 func TestSignalsTwice(t *testing.T) {
 	t.Parallel()

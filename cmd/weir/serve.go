@@ -85,11 +85,17 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 	}
 	defer reapOrphans()()
 	defer s.Shutdown(context.Background()) // closes the addresses when it comes to nothing
+	defer f.unsettle()
+	l.starting(func() {
+		f.unsettle()
+		_ = s.Shutdown(context.Background())
+		if l.last != nil {
+			l.last()
+		}
+	})
 	f.adminFlags.watch(s)
 	f.hubFlags.watch(&f.adminFlags)
-	unsettle, err := f.settle(s)
-	defer unsettle()
-	if err == nil && prepare != nil {
+	if err = f.settle(s); err == nil && prepare != nil {
 		err = prepare()
 	}
 	if err != nil {

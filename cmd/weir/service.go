@@ -32,32 +32,33 @@ func (f *serviceFlags) apply() (err error) {
 	return err
 }
 
-// settle is what there is to do between binding and the application: the pid file is written, and weir becomes who it is told to be. unsettle
-// removes the file; it may be called after an error.
-func (f *serveFlags) settle(s *server.Server) (unsettle func(), err error) {
-	unsettle = func() {}
-	if f.Pid != "" {
-		unsettle = func() { removePID(f.Pid) }
-		if predecessor == 0 { // or else lifecycle.takeOver does it
-			err = f.nameProcess()
-		}
-		if err != nil {
-			return unsettle, err
+// settle is what there is to do between binding and the application: the pid file is written, and weir becomes who it is told to be.
+func (f *serveFlags) settle(s *server.Server) error {
+	if predecessor == 0 { // or else lifecycle.takeOver does it
+		if err := f.nameProcess(); err != nil {
+			return err
 		}
 	}
 	if f.identity == nil {
-		return unsettle, nil
+		return nil
 	}
 	for _, path := range f.shared(s.Addresses()) {
 		if err := f.identity.own(path); err != nil {
-			return unsettle, err
+			return err
 		}
 	}
 	if err := f.identity.become(); err != nil {
-		return unsettle, err
+		return err
 	}
 	f.warnOfFiles()
-	return unsettle, nil
+	return nil
+}
+
+// unsettle removes the pid file, whatever has come of settle.
+func (f *serviceFlags) unsettle() {
+	if f.Pid != "" {
+		removePID(f.Pid)
+	}
 }
 
 // nameProcess writes the pid file, if there is to be one.
