@@ -117,7 +117,7 @@ func (l *lifecycle) reload() error {
 		switch {
 		case slices.Contains(countAtOnce, name):
 			counting = append(counting, "--"+name)
-		case slices.Contains(countForWorkers, name):
+		case slices.Contains(countForWorkers, name) && !l.keepsWorkers:
 			counting = append(counting, "--"+name)
 			workers = true
 		default:
@@ -139,7 +139,7 @@ func (l *lifecycle) reload() error {
 // reload has the server go on with other flags. application is what it serves, without what the flags put around it.
 func (f *serveFlags) reload(l *lifecycle, fresh *serveFlags, application app.Application) error {
 	fresh.acmeFlags.manager, fresh.certificates = f.acmeFlags.manager, f.certificates
-	fresh.identity = f.identity
+	fresh.identity, fresh.told = f.identity, f.told
 	config, err := fresh.configure(application)
 	if err != nil {
 		return err

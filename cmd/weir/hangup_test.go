@@ -90,9 +90,11 @@ func TestRunHangup(t *testing.T) {
 	if !says("two") {
 		t.Error("an option that is wrong has changed the workers")
 	}
-	writeFile(t, config, "python = 'no-such-python'\n")
-	p.signal(syscall.SIGHUP)
-	until(t, "the new workers to fail", func() bool { return strings.Count(p.stderr.String(), "all stays as it was") >= 2 })
+	for i, text := range []string{"env = ['TEXT']\n", "python = 'no-such-python'\n"} {
+		writeFile(t, config, text)
+		p.signal(syscall.SIGHUP)
+		until(t, text+"to fail", func() bool { return strings.Count(p.stderr.String(), "all stays as it was") >= i+2 })
+	}
 	if !says("two") {
 		t.Error("workers that cannot serve have taken the place of others")
 	}

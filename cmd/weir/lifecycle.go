@@ -30,7 +30,8 @@ type lifecycle struct {
 	last     func()       // is called when all else has ended; nil: there is nothing to do
 	started  func()       // ends starting
 	// reconfigure has the command go on with the options of another command line. workers tells that those of workers are others.
-	reconfigure func(fresh *cli, workers bool) error
+	reconfigure  func(fresh *cli, workers bool) error
+	keepsWorkers bool // what workers are started with stays
 	// resize has so many workers more, or fewer, and returns how many there will be; nil: there are none to count.
 	resize func(by int) int
 

@@ -50,7 +50,8 @@ func TestRunReload(t *testing.T) {
 	if err := os.WriteFile(module, []byte("import part\ndef (\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := start(t, nil, "run", "site_:app", "--chdir", dir, "-b", "127.0.0.1:0", "-w", "2", "--preload", "--reload", "--reload-extra-file", text)
+	config := writeFile(t, filepath.Join(dir, "weir.toml"), "workers = 2\n")
+	p := start(t, nil, "run", "site_:app", "--chdir", dir, "-b", "127.0.0.1:0", "-c", config, "--preload", "--reload", "--reload-extra-file", text)
 	p.replies(500, "SyntaxError")
 	save(t, module, says("part.text + TEXT"))
 	p.replies(200, "part one, page one")
@@ -64,7 +65,10 @@ func TestRunReload(t *testing.T) {
 	p.replies(500, "No module named 'part'")
 	save(t, part, "text = 'part three'\n")
 	p.replies(200, "part three, page two")
-	_ = p.cmd.Process.Signal(syscall.SIGHUP)
+	writeFile(t, config, "workers = 3\nserver-header = 'other'\n")
+	p.signal(syscall.SIGHUP)
+	p.logged(`"changed":"--server-header"`)
+	p.logged(`"options":"--workers"`)
 	p.replies(200, "part three, page two")
 	if status := p.stop(); status != 0 {
 		t.Errorf("exit %d", status)

@@ -94,7 +94,7 @@ func (r *runCommand) Run() (err error) {
 		return nil
 	}
 	application := r.gripFlags.around(workers.application, topics, r.hubFlags.store != nil)
-	l.resize = workers.resize
+	l.resize, l.keepsWorkers = workers.resize, r.Reload
 	l.reconfigure = func(fresh *cli, changed bool) error {
 		return r.reload(l, &fresh.Run, application, topics, workers, changed)
 	}
@@ -111,16 +111,12 @@ func (r *runCommand) Run() (err error) {
 // reload goes on with other flags. Workers are replaced, whether their options have changed or not: the application may be another one. When the new
 // ones cannot serve, all stays as it was.
 func (r *runCommand) reload(l *lifecycle, fresh *runCommand, application app.Application, topics *hub.Hub, workers *workforce, changed bool) error {
-	if fresh.App == "" {
-		return &usageError{"run: which application?"}
+	if err := fresh.applicationFlags.check(); err != nil {
+		return err
 	}
 	options, err := fresh.options(topics)
 	if err != nil {
 		return err
-	}
-	if changed && r.Reload {
-		slog.Warn("SIGHUP: options of workers that have changed need a restart with --reload")
-		changed = false
 	}
 	if !changed {
 		if err = r.serveFlags.reload(l, &fresh.serveFlags, application); err == nil {

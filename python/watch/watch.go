@@ -200,7 +200,10 @@ func (w *Watcher) Run(changing func(), changed func(file string)) {
 			}
 			now = e.Name
 			forgetCompiled(now)
-		case err := <-w.notify.Errors:
+		case err, ok := <-w.notify.Errors:
+			if !ok {
+				return
+			}
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				w.options.Logger.Warn("a change of files may have been missed", "error", err)
 				continue
