@@ -50,8 +50,8 @@ func printConfig(s *settings) error {
 		}
 		line(setting, from)
 	}
-	fmt.Print(text.String())
-	return nil
+	_, err := fmt.Print(text.String())
+	return err
 }
 
 // assignment is a line of TOML.

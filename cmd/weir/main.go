@@ -35,8 +35,8 @@ type cli struct {
 type versionCommand struct{}
 
 func (versionCommand) Run() error {
-	fmt.Printf("weir %s %s %s/%s\n", server.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return nil
+	_, err := fmt.Printf("weir %s %s %s/%s\n", server.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 func main() { os.Exit(run(os.Args[1:])) }

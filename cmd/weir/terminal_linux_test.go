@@ -79,3 +79,21 @@ func TestTerminal(t *testing.T) {
 		}
 	}
 }
+
+// TestFullOutput: a command whose output cannot be written has failed.
+func TestFullOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	for _, args := range []string{"version", "config", "man", "completion bash"} {
+		cmd := exec.Command(binary, strings.Fields(args)...)
+		cmd.Stdout = full
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		if _ = cmd.Run(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%s: %v, %q", args, cmd.ProcessState, stderr.String())
+		}
+	}
+}
