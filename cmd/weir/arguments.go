@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -128,15 +129,37 @@ func (s *settings) from(name string) string {
 	return "default"
 }
 
-// located is an error of parsing the command line, with the place of the option that it is about.
-func (s *settings) located(err error) error {
-	name, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), "--"), " ")
+// located is an error of parsing args, with the place of the option that it is about.
+func (s *settings) located(args []string, err error) error {
+	text := plain(err.Error())
+	if s == nil {
+		if len(args) > 0 && err.Error() == "unexpected argument "+args[0] {
+			text += ": it is no command, and nothing here that weir run could serve; if it is a module elsewhere: weir run " + args[0] + " --chdir DIR"
+		}
+		return &usageError{text}
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(text, "--"), " ")
 	name = strings.TrimSuffix(name, ":")
 	if from := s.from(name); from != "default" && from != commandLine {
-		return &usageError{fmt.Sprintf("%s: %v", from, err)}
+		text = from + ": " + text
 	}
-	return err
+	return &usageError{text}
 }
+
+// plain is what the parser says of a word that cannot be, in the words of the other messages.
+func plain(text string) string {
+	if m := unknownFlag.FindStringSubmatch(text); m != nil && unlikeGunicorn[m[1]] != "" {
+		return m[1] + " is gunicorn's: " + unlikeGunicorn[m[1]]
+	}
+	text = noValue.ReplaceAllString(text, "the value is missing")
+	return noNumber.ReplaceAllString(text, "want a whole number, not $1")
+}
+
+var (
+	unknownFlag = regexp.MustCompile(`^unknown flag (-[-\w]+)`)
+	noValue     = regexp.MustCompile(`(?:expected \w+ value but got "EOL" \(<EOL>\)|missing value, expecting .*)$`)
+	noNumber    = regexp.MustCompile(`expected a valid \d+ bit u?int but got (".*")$`)
+)
 
 // hasArgument tells whether there is one beside the options.
 func (s *settings) hasArgument() bool {

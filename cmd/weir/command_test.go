@@ -17,15 +17,17 @@ import (
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	status, stdout, stderr := runToEnd(t, "version")
-	if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "weir ") || strings.Count(stdout, "\n") != 1 {
-		t.Errorf("exit %d, %q, %q", status, stdout, stderr)
+	for _, word := range []string{"version", "--version", "-v"} {
+		status, stdout, stderr := runToEnd(t, word)
+		if status != 0 || stderr != "" || !strings.HasPrefix(stdout, "weir ") || strings.Count(stdout, "\n") != 1 {
+			t.Errorf("%s: exit %d, %q, %q", word, status, stdout, stderr)
+		}
 	}
 }
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"--help"}, {"demo", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"demo", "--help"}, {"help"}, {"help", "run"}} {
 		status, stdout, _ := runToEnd(t, args...)
 		if status != 0 || !strings.Contains(stdout, "Usage: weir") {
 			t.Errorf("weir %q: exit %d, %q", args, status, stdout)
@@ -46,7 +48,13 @@ func TestUsageErrors(t *testing.T) {
 		{"nonsense", []string{"demo", "nonsense"}},
 		{"--loops", []string{"demo", "--loops=-1"}},
 		{"--loops", []string{"demo", "--loops=many"}},
-		{"--loops", []string{"demo", "--loops"}},
+		{"--loops: the value is missing", []string{"demo", "--loops"}},
+		{"--admin: the value is missing", []string{"demo", "--admin"}},
+		{`--loops: want a whole number, not "x"`, []string{"demo", "--loops", "x"}},
+		{"weir run nomodule", []string{"nomodule"}},
+		{`did you mean "run"`, []string{"rnu", "a:b"}},
+		{"--check-config is gunicorn's: weir check", []string{"a:b", "--check-config"}},
+		{"--accept reuseport", []string{"a:b", "--reuse-port"}},
 		{"--backlog", []string{"demo", "--backlog=-1"}},
 		{"--backlog", []string{"demo", "--backlog=x"}},
 		{"--accept", []string{"demo", "--accept=magic"}},

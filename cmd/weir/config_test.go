@@ -113,7 +113,7 @@ func TestConfigErrors(t *testing.T) {
 		{"unknown key, nothing near", "zzzzzz = 1", `there is no option "zzzzzz"`},
 		{"file in a file", "config = 'x'", `there is no option "config"`},
 		{"no TOML", "workers =\nthreads = 2", "line 1"},
-		{"no number", "workers = 'many'", "weir.toml: --workers: expected"},
+		{"no number", "workers = 'many'", "weir.toml: --workers: want a whole number"},
 		{"not one of", "accept = 'x'", "weir.toml: --accept must be one of"},
 		{"no boolean", "preload = 2", "preload must be true or false"},
 		{"two values", "workers = [1, 2]", "workers has one value"},
@@ -132,11 +132,12 @@ func TestConfigErrors(t *testing.T) {
 		args                  []string
 		want                  string
 	}{
-		{"variable", "WEIR_LOOPS", "many", []string{"demo"}, "WEIR_LOOPS: --loops: expected"},
+		{"variable", "WEIR_LOOPS", "many", []string{"demo"}, "WEIR_LOOPS: --loops: want a whole number"},
 		{"variable, boolean", "WEIR_INLINE", "perhaps", []string{"demo"}, "WEIR_INLINE must be true or false"},
 		{"variable, quotation", "WEIR_BIND", "'x", []string{"demo"}, "WEIR_BIND: a quotation has no end"},
 		{"no file", "", "", []string{"demo", "-c", "none.toml"}, "none.toml: no such file"},
 		{"Python", "", "", []string{"x:y", "-c", "gunicorn.conf.py"}, "Python is not run"},
+		{"its settings", "", "", []string{"x:y", "-c", writeFile(t, filepath.Join(t.TempDir(), "a.py"), "workers = 4\nmax_requests = 5\n")}, "as options: --workers --max-requests"},
 		{"no application", "", "", []string{"run"}, "which application?"},
 		{"no configuration", "", "", []string{"config", "version"}, "config: version has no configuration"},
 	} {

@@ -28,7 +28,11 @@ func fileOptions(model *kong.Application, s *settings) (out []option, err error)
 		path = defaultConfig
 	}
 	if filepath.Ext(path) == ".py" {
-		return nil, &usageError{fmt.Sprintf("%s: --config %s: a configuration file is TOML, as weir config prints it; Python is not run", from, path)}
+		message := fmt.Sprintf("%s: --config %s: a configuration file is TOML, as weir config prints it; Python is not run", from, path)
+		if names, err := gunicornSettings(path); err == nil && len(names) > 0 {
+			message += ", what it sets is to be given as options: " + strings.Join(names, " ")
+		}
+		return nil, &usageError{message}
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !named {

@@ -18,6 +18,44 @@ import (
 // What people are used to from gunicorn: the command line without a command, options in GUNICORN_CMD_ARGS, PORT, and durations that
 // are numbers of seconds.
 
+// gunicornFlags are options of gunicorn's that need nothing of weir, so that command lines which have them go on to work.
+type gunicornFlags struct {
+	CaptureOutput          bool   `hidden:"" help:"Always so: what workers print is in the log."`
+	EnableStdioInheritance bool   `short:"R" hidden:"" help:"Always so."`
+	WorkerTmpDir           string `hidden:"" help:"Workers have no heartbeat file."`
+	Name                   string `short:"n" hidden:"" help:"Processes are not renamed."`
+}
+
+// unlikeGunicorn are options of gunicorn's that weir does not have, and what to do instead.
+var unlikeGunicorn = map[string]string{
+	"--reuse-port":      "give --accept reuseport",
+	"--check-config":    "weir check MODULE:CALLABLE tells whether all is well",
+	"--print-config":    "weir config prints what comes of all options",
+	"--no-sendfile":     "leave it out, wsgi.file_wrapper always uses sendfile",
+	"--reload-engine":   "leave it out, --reload is told of changes by the system",
+	"--statsd-host":     "metrics are collected at --admin ADDRESS, and not sent",
+	"--paste":           "write a module that calls paste.deploy's loadapp",
+	"--paster":          "write a module that calls paste.deploy's loadapp",
+	"--ssl-version":     "give --tls-min",
+	"--ciphers":         "leave it out, cipher suites are Go's choice; there is --tls-min",
+	"--log-config":      "weir logs to standard error or --error-logfile; there are --log-format and --log-level",
+	"--log-config-dict": "weir logs to standard error or --error-logfile; there are --log-format and --log-level",
+	"--log-config-json": "weir logs to standard error or --error-logfile; there are --log-format and --log-level",
+	"--logger-class":    "weir logs to standard error or --error-logfile; there are --log-format and --log-level",
+	"--log-syslog":      "weir logs to standard error or --error-logfile; have systemd or another collector take it from there",
+}
+
+// habitual is the command for what people try with any program.
+func habitual(args []string) []string {
+	switch {
+	case len(args) == 1 && slices.Contains([]string{"--version", "-v", "-V"}, args[0]):
+		return []string{"version"}
+	case len(args) > 0 && args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	}
+	return args
+}
+
 // gunicornOptions are those in GUNICORN_CMD_ARGS.
 func gunicornOptions(flags flagSet) ([]option, error) {
 	words, err := shellWords(os.Getenv("GUNICORN_CMD_ARGS"))
@@ -68,19 +106,25 @@ func exists(path string) bool {
 // gunicornSetting is an assignment at the top level of a gunicorn.conf.py.
 var gunicornSetting = regexp.MustCompile(`(?m)^([a-z_]+)\s*(?::[^=\n]*)?=[^=]`)
 
-// warnOfGunicornConfig tells which options the file of gunicorn's that is not read would set.
-func warnOfGunicornConfig(dir string) {
-	text, err := os.ReadFile(filepath.Join(dir, "gunicorn.conf.py"))
+// gunicornSettings are the options that a file of gunicorn's would set.
+func gunicornSettings(path string) (names []string, err error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return
+		return nil, err
 	}
-	var names []string
 	for _, m := range gunicornSetting.FindAllSubmatch(text, -1) {
 		if name := "--" + strings.ReplaceAll(string(m[1]), "_", "-"); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-	slog.Warn("gunicorn.conf.py is not read; what it sets is to be given as options", "options", strings.Join(names, " "))
+	return names, nil
+}
+
+// warnOfGunicornConfig tells of a file of gunicorn's that is not read.
+func warnOfGunicornConfig(dir string) {
+	if names, err := gunicornSettings(filepath.Join(dir, "gunicorn.conf.py")); err == nil {
+		slog.Warn("gunicorn.conf.py is not read; what it sets is to be given as options", "options", strings.Join(names, " "))
+	}
 }
 
 // seconds reads durations: numbers are seconds, and Go's units are understood.

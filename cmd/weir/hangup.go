@@ -61,8 +61,9 @@ func readAgain() (*cli, *settings, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := parser.Parse(s.commandLine()); err != nil {
-		return nil, nil, s.located(err)
+	args := s.commandLine()
+	if _, err := parser.Parse(args); err != nil {
+		return nil, nil, s.located(args, err)
 	}
 	return c, s, nil
 }

@@ -12,7 +12,7 @@ import (
 type limitFlags struct {
 	LimitRequestLine   int   `default:"8192" placeholder:"OCTETS" help:"Longest request line; 414 beyond it (default: ${default})."`
 	LimitRequestHead   int   `default:"65536" placeholder:"OCTETS" help:"Longest header section; 431 beyond it (default: ${default})."`
-	LimitRequestField  int   `default:"16384" placeholder:"OCTETS" help:"Longest header field; 431 beyond it (default: ${default})."`
+	LimitRequestField  int   `aliases:"limit-request-field_size" default:"16384" placeholder:"OCTETS" help:"Longest header field; 431 beyond it (default: ${default})."`
 	LimitRequestFields int   `default:"100" placeholder:"N" help:"Most header fields; 431 beyond it (default: ${default})."`
 	LimitRequestBody   int64 `default:"1073741824" placeholder:"OCTETS" help:"Longest request body, 0 for any; 413 beyond it (default: ${default})."`
 

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -18,18 +19,27 @@ import (
 
 // logFlags say what is logged, where, and how.
 type logFlags struct {
-	AccessLog       string `placeholder:"FILE" aliases:"access-logfile" help:"Append a line for each request to FILE; - is standard output. Off by default."`
-	AccessLogFormat string `placeholder:"FORM" aliases:"access-logformat" default:"${accessLogFormat}" help:"Form of these lines: common, combined, json, or a text with gunicorn's atoms, such as '%(h)s \"%(r)s\" %(s)s' (default: ${default})."`
-	AccessLogSample int    `placeholder:"N" default:"1" help:"Log one request of N, and all that fail."`
-	ErrorLogfile    string `placeholder:"FILE" aliases:"log-file" default:"-" help:"Append what weir has to say to FILE; - is standard error."`
-	LogFormat       string `enum:"auto,text,json" default:"auto" help:"Form of that: text, json, or auto: text on a terminal, and json otherwise."`
-	LogLevel        string `enum:"debug,info,warn,warning,error,critical" default:"info" help:"What of it is logged: debug, info, warn, error or critical, and what is worse."`
+	AccessLog       string   `placeholder:"FILE" aliases:"access-logfile" help:"Append a line for each request to FILE; - is standard output. Off by default."`
+	AccessLogFormat string   `placeholder:"FORM" aliases:"access-logformat" default:"${accessLogFormat}" help:"Form of these lines: common, combined, json, or a text with gunicorn's atoms, such as '%(h)s \"%(r)s\" %(s)s' (default: ${default})."`
+	AccessLogSample int      `placeholder:"N" default:"1" help:"Log one request of N, and all that fail."`
+	ErrorLogfile    string   `placeholder:"FILE" aliases:"log-file" default:"-" help:"Append what weir has to say to FILE; - is standard error."`
+	LogFormat       string   `enum:"auto,text,json" default:"auto" help:"Form of that: text, json, or auto: text on a terminal, and json otherwise."`
+	LogLevel        logLevel `enum:"debug,info,warn,warning,error,critical" default:"info" help:"What of it is logged: debug, info, warn, error or critical, and what is worse."`
 
 	accessFile, errorFile *logfile.File // nil: there is none
 }
 
+// logLevel is a name of one, in small letters: gunicorn takes INFO for info.
+type logLevel string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *logLevel) UnmarshalText(text []byte) error {
+	*l = logLevel(strings.ToLower(string(text)))
+	return nil
+}
+
 // levels are those of --log-level.
-var levels = map[string]slog.Level{
+var levels = map[logLevel]slog.Level{
 	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "warning": slog.LevelWarn, "error": slog.LevelError,
 	"critical": slog.LevelError + 4,
 }

@@ -61,6 +61,7 @@ func newParser(c *cli, exit func(code int)) *kong.Kong {
 // run is main with its exit status: 0, 1 when the command failed, 2 when the command line is wrong.
 func run(args []string) int {
 	logToStandardError()
+	args = habitual(args)
 	exit := -1
 	parser := newParser(new(cli), func(code int) { exit = code })
 	prints := len(args) > 0 && args[0] == "config" && !(len(args) > 1 && isHelp(args[1]))
@@ -76,8 +77,8 @@ func run(args []string) int {
 		args = settings.commandLine()
 	}
 	if err == nil {
-		if command, err = parser.Parse(args); err != nil && settings != nil {
-			err = settings.located(err)
+		if command, err = parser.Parse(args); err != nil {
+			err = settings.located(args, err)
 		}
 	}
 	if exit >= 0 { // --help

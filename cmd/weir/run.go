@@ -38,6 +38,7 @@ type runCommand struct {
 	RetryIdempotent   bool          `help:"Have GET and HEAD answered by another worker when theirs has died and nothing was sent."`
 
 	Daemon bool `short:"D" hidden:""`
+	gunicornFlags
 
 	serveFlags `group:"Server"`
 }
