@@ -212,7 +212,12 @@ func (ln *Listener) listenUnix(path string, o ListenOptions) error {
 		return err
 	}
 	fd, _, err := socket.UnixSocket("unix", path, true, nil, nil)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: the directory must be there", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: the directory must be writable", err)
+	case err != nil:
 		return err
 	}
 	ln.fds = append(ln.fds, fd)
@@ -287,6 +292,8 @@ func reason(err error) error {
 		return fmt.Errorf("%w: stop the server that uses it, or choose another address", err)
 	case errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%w: ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)", err)
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		return fmt.Errorf("%w: no interface of this machine has it; 0.0.0.0 and [::] are all that there are", err)
 	}
 	return err
 }

@@ -125,6 +125,15 @@ func TestCannotListen(t *testing.T) {
 	if status != 1 || stdout != "" || !strings.HasPrefix(last, "weir: ") || !strings.Contains(last, address) || !strings.Contains(last, "in use") {
 		t.Errorf("exit %d, %q, %q", status, stdout, stderr)
 	}
+	for _, c := range []struct{ want, option, value string }{
+		{"the directory must be there", "--bind", "unix:/nowhere/at/all"},
+		{"the directory must be there", "--pid", "/nowhere/at/all"},
+		{"no interface of this machine has it", "--bind", "192.0.2.1:0"}, // RFC 5737
+	} {
+		if status, _, stderr := runToEnd(t, "demo", "--bind", "127.0.0.1:0", c.option, c.value); status != 1 || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s %s: exit %d, %q", c.option, c.value, status, stderr)
+		}
+	}
 	for _, bind := range []string{"nonsense", "127.0.0.1:99999", "fd://77", "unix:"} {
 		status, stdout, stderr := runToEnd(t, "demo", "--bind", bind)
 		if status == 0 || stdout != "" || !strings.Contains(stderr, bind) {

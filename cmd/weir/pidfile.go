@@ -27,6 +27,9 @@ func writePID(path string) error {
 	if errors.Is(err, fs.ErrPermission) && exists(path) {
 		return os.WriteFile(path, text, 0o644) // in a folder of root's, by a successor that is not root
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: the directory must be there", path)
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
