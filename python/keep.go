@@ -2,6 +2,7 @@ package python
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -108,13 +109,18 @@ func (s *Supervisor) relaunchBeside(slot int, old *worker, e *edition) *worker {
 	return next
 }
 
+// logStart tells why a worker was not started, and after what time that is tried again; 0: it is not.
 func (s *Supervisor) logStart(err error, delay time.Duration) {
+	why := slog.Any("error", err)
 	var start *StartError
 	if errors.As(err, &start) {
-		s.log.Error("a new worker cannot serve", "traceback", start.Traceback, "again after", delay)
+		why = slog.String("traceback", start.Traceback)
+	}
+	if delay == 0 {
+		s.log.Error("a new worker cannot serve, and is left out", why)
 		return
 	}
-	s.log.Error("a new worker cannot serve", "error", err, "again after", delay)
+	s.log.Error("a new worker cannot serve", why, "again after", delay)
 }
 
 // StartError tells that a worker cannot serve.

@@ -1,6 +1,9 @@
 package python
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
 // seat is a place where there is a worker.
 type seat struct {
@@ -32,7 +35,7 @@ func (s *Supervisor) Resize(by int) int {
 	for ; by > 0; by-- {
 		first := make(chan error, 1)
 		p := s.open(first)
-		go s.admit(p, first)
+		s.group.Go(func() { s.admit(p, first) })
 	}
 	for ; by < 0 && len(s.seats) > 1; by++ {
 		last := len(s.seats) - 1
@@ -45,7 +48,7 @@ func (s *Supervisor) Resize(by int) int {
 // admit gives a new place up when no worker can serve there.
 func (s *Supervisor) admit(p *seat, first <-chan error) {
 	err := <-first
-	if err == nil {
+	if err == nil || errors.Is(err, errUnwanted) {
 		return
 	}
 	s.logStart(err, 0)
