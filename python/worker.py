@@ -58,6 +58,8 @@ PACKET = 128 << 10
 PIECE = 64 << 10  # of content in one frame, at most
 WINDOW = 256 << 10  # of request content that was asked for and not been read
 FLUSH_AT = 8  # so many frames leave before another packet is read
+VANISHED = 8192  # clients that have left are remembered, although their requests may have ended
+LINE = 16 << 10  # characters of a line that wait for its end; the supervisor breaks it there
 
 
 def frame(kind, number, payload=b"", flags=0):
@@ -736,6 +738,9 @@ class Lines:
         me = caller()
         whole = self.begun.pop(me, "") + text if self.begun else text
         end = whole.rfind("\n") + 1
+        if len(whole) - end >= LINE:
+            whole += "\n"
+            end = len(whole)
         if end < len(whole):
             self.begun[me] = whole[end:]
         if end:
@@ -966,7 +971,8 @@ class Worker:
         self.slot = []  # the role, while the one who has it is in a call: its Exchange
         self.backlog = deque()  # requests that were read by one who could not begin them
         self.streams = {}  # number -> Exchange that frames may come for
-        self.vanished = set()  # numbers of GONE, for which there was no such
+        self.vanished = set()  # numbers of GONE, for which there was no such: their calls may look here later on
+        self.vanished_most = VANISHED  # when those are forgotten that nobody will look for
         self.results = {}  # number of a PUBLISH -> who waits for it
         self.shapes = {}  # number of a KEYS -> function that makes an environ
         self.mutex = allocate_lock()
@@ -1095,6 +1101,16 @@ class Worker:
                 self.queue(frame(DATA, number, b"", END))
                 return
         self.vanished.add(number)
+        if len(self.vanished) >= self.vanished_most:
+            self.forget(number)
+
+    def forget(self, last):
+        """Forgets GONEs of requests that ended long ago. Of the latest ones the calls may not have begun; last is the latest."""
+        running = {x.number for x in list(CALLS.values())}
+        for number in list(self.vanished):
+            if number not in running and (last - number) & 0xFFFFFFFF > VANISHED // 2:
+                self.vanished.discard(number)
+        self.vanished_most = len(self.vanished) + VANISHED
 
     def shape(self, keys):
         """Returns a function that makes the environ of a request with these keys out of its values.
@@ -1606,6 +1622,8 @@ class Greenlets:
                 worker.flush()
             self.away -= 1
             self.resume()
+        STDOUT.flush()  # nobody would end the line of a greenlet that has ended
+        STDERR.flush()
         if worker.stopping and self.away == 0 and not self.serving:
             worker.flush()
             self.ended.set()

@@ -187,6 +187,31 @@ class TestCredit(unittest.TestCase):
                 self.assertEqual(s.finish(1)[0].text, "one two three")
                 self.assertEqual(s.stop(), 0)
 
+    def test_many_gone(self):
+        """Clients that leave just when they are answered are not remembered for ever."""
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                number = 1 << 32  # numbers begin anew
+                for _ in range(8):
+                    s.send(b"".join(frame(GONE, (number + i) % (1 << 32)) for i in range(-4000, 4000)))
+                    number += 8000
+                self.assertLess(int(s.get("/vanished").text), 16384)
+                s.send(request(1, "/disconnected"))
+                time.sleep(0.05)
+                s.send(frame(GONE, 1))
+                s.finish(1)
+                s.wait_note("disconnected True")
+                self.assertEqual(s.stop(), 0)
+
+    def test_lines_without_end(self):
+        """They are broken, in the class gevent at the end of the greenlet too."""
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                for _ in range(3):
+                    self.assertLess(int(s.get("/dots").text), 2 * (16 << 10))
+                self.assertEqual(s.stop(), 0)
+                self.assertEqual(s.stderr().count("."), 3 * 400000)
+
 
 class TestFile(unittest.TestCase):
     def setUp(self):

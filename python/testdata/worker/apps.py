@@ -93,6 +93,23 @@ def do_stream(environ, start_response):
     return Body(b"", b"one ", b"", b"two ", b"three")
 
 
+def do_vanished(environ, start_response):
+    start_response(OK, [])
+    return [str(len(environ["weir.hub"].worker.vanished)).encode()]
+
+
+def do_dots(environ, start_response):
+    """Writes lines without an end; says how much of them is kept."""
+    import sys
+
+    streams = sys.stdout.lines, sys.stderr.lines
+    for _ in range(200):
+        print("." * 1000, end="")
+        sys.stderr.write("." * 1000)
+    start_response(OK, [])
+    return [str(sum(len(text) for s in streams for text in s.begun.values())).encode()]
+
+
 def do_late(environ, start_response):
     def body():
         yield b""
