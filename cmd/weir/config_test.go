@@ -140,6 +140,8 @@ func TestConfigErrors(t *testing.T) {
 		{"its settings", "", "", []string{"x:y", "-c", writeFile(t, filepath.Join(t.TempDir(), "a.py"), "workers = 4\nmax_requests = 5\n")}, "as options: --workers --max-requests"},
 		{"no application", "", "", []string{"run"}, "which application?"},
 		{"no configuration", "", "", []string{"config", "version"}, "config: version has no configuration"},
+		{"none either", "", "", []string{"config", "publish"}, "config: publish has no configuration"},
+		{"an option alone", "", "", []string{"config", "--wrokers", "3"}, "--workers"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.variable != "" {

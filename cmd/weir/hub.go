@@ -172,7 +172,10 @@ func (f *hubFlags) startEmbedded() (err error) {
 		CA: f.HubCA, Certificate: f.HubCert, Key: f.HubKey,
 	})
 	if err != nil {
-		return optionError(err)
+		if err = optionError(err); !errors.As(err, new(*usageError)) {
+			err = fmt.Errorf("--hub embedded: %w", err)
+		}
+		return err
 	}
 	if url := f.embedded.URL(); url != "" {
 		slog.Info("clients of NATS may connect", "url", url)

@@ -76,7 +76,11 @@ func run(args []string) int {
 	if settings != nil {
 		args = settings.commandLine()
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case prints && settings == nil && !strings.HasPrefix(args[0], "-"):
+		err = &usageError{"config: " + args[0] + " has no configuration"}
+	default:
 		if command, err = parser.Parse(args); err != nil {
 			err = settings.located(args, err)
 		}
@@ -86,8 +90,6 @@ func run(args []string) int {
 	}
 	switch {
 	case err != nil:
-	case prints && settings == nil:
-		err = &usageError{"config: " + args[0] + " has no configuration"}
 	case prints:
 		settings.warn()
 		err = printConfig(settings)
@@ -98,11 +100,10 @@ func run(args []string) int {
 		err = runLogged(command, settings)
 	}
 	var usage *usageError
-	var parse *kong.ParseError
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &parse), errors.As(err, &usage):
+	case errors.As(err, &usage):
 		fmt.Fprintf(os.Stderr, "weir: %v (weir --help lists what there is)\n", err)
 		return 2
 	}

@@ -56,6 +56,12 @@ type publishCommand struct {
 	Message string `arg:"" optional:"" default:"-" help:"The message; - for what standard input has."`
 }
 
+// mostMessage is how long a message of a hub may be, in octets.
+const mostMessage = 64 << 10
+
+// unreached is an error of the servers that --hub names, which may have a password in it.
+func unreached(err error) error { return fmt.Errorf("--hub: %w", err) }
+
 func (p *publishCommand) Run() error {
 	store, err := p.open(false)
 	if err != nil {
@@ -65,17 +71,18 @@ func (p *publishCommand) Run() error {
 	defer h.Close()
 	message := []byte(p.Message)
 	if p.Message == "-" {
-		const most = 64 << 10 // of the hub
-		if message, err = io.ReadAll(io.LimitReader(os.Stdin, most+1)); err != nil {
+		if message, err = io.ReadAll(io.LimitReader(os.Stdin, mostMessage+1)); err != nil {
 			return err
 		}
 	}
 	id, _, err := h.Publish(p.Topic, message)
 	switch {
-	case errors.Is(err, hub.ErrTopic), errors.Is(err, hub.ErrTooLarge):
+	case errors.Is(err, hub.ErrTopic):
 		return &usageError{err.Error()}
+	case errors.Is(err, hub.ErrTooLarge):
+		return &usageError{fmt.Sprintf("a message has %d octets at most", mostMessage)}
 	case err != nil:
-		return err
+		return unreached(err)
 	}
 	fmt.Println(id)
 	return nil
@@ -134,8 +141,11 @@ func (t *tailCommand) Run() error {
 		}
 		return nil
 	})
-	if err == errAllPrinted {
+	switch {
+	case err == errAllPrinted:
 		return nil
+	case errors.Is(err, nats.ErrUnavailable):
+		return unreached(err)
 	}
 	return err
 }
