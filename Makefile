@@ -10,7 +10,7 @@
 # make h2spec   h2spec, the conformance test of HTTP/2, against weir and against golang.org/x/net/http2 alone
 # make containers   the Dockerfiles and the manifests of deploy/, with the binary of the image in an empty root
 # make cross   compile for the other systems
-# make bench   compare with peers (wrk is used where it is installed): BENCH=quick under 2 minutes, BENCH=python Python's applications, BENCH=full everything
+# make bench   compare with peers (wrk is used where it is installed): BENCH=quick under 2 minutes, BENCH=python Python's applications, BENCH=longpoll clients that wait, BENCH=full everything
 # make bench-deps   install what bench misses, with apt-get
 # make abuse   misbehaving clients beside a healthy one (PEERS=1: other servers too)
 # make bench-longpoll   what clients cost that wait (PEERS=1: other servers too; FULL=1: 1,000,000 sockets)
@@ -112,11 +112,11 @@ bench-accesslog: build
 # The crowd in memory is a Go benchmark: the loops, the protocol and the hub without sockets.
 bench-longpoll: build
 	$(GO) test -run '^$$' -bench Crowd -benchtime 1x -count 3 -timeout 15m ./server
-	cd bench && $(GO) build -o bin/weir-longpoll ./longpoll && bin/weir-longpoll --weir ../bin/weir \
-	  $(if $(PEERS),--peers) $(if $(FULL),--full) $(LONGPOLLFLAGS)
+	cd bench && $(GO) build -o bin/weir-bench . && $(if $(PEERS),bin/weir-bench run -preset longpoll -weir ../bin/weir $(BENCHFLAGS) &&) \
+	  bin/weir-bench longpoll --weir ../bin/weir $(if $(FULL),--full) $(LONGPOLLFLAGS)
 
 bench-handover: build
-	cd bench && $(GO) build -o bin/weir-handover ./handover && bin/weir-handover --weir ../bin/weir $(HANDOVERFLAGS)
+	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench handover --weir ../bin/weir $(HANDOVERFLAGS)
 
 bench-python: build
 	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench run -preset python -weir ../bin/weir $(BENCHFLAGS)

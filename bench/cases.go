@@ -12,6 +12,7 @@ const (
 	closedLoop = "closed loop" // as many requests as it answers: CPU a request
 	fixedRate  = "fixed rate"  // requests at fixed times: latency
 	idleMemory = "idle"        // connections without requests: memory each
+	waiting    = "long-poll"   // clients that wait for a message: time until all have it, and memory each
 )
 
 // A benchCase is one way of using a server. What a report needs of it is in the results too.
@@ -71,6 +72,9 @@ var allCases = []benchCase{
 	{Name: "slow", Title: "plaintext at 5,000 requests/s beside 200 clients that send an octet a second", Kind: fixedRate, route: "plaintext", connections: 64, rate: mixedRate, slow: 200},
 	{Name: "idle-10k", Title: "10,000 idle keep-alive connections which have each made a request", Kind: idleMemory, route: "plaintext", connections: 10_000},
 	{Name: "idle-19k", Title: "19,000 idle keep-alive connections which have each made a request", Kind: idleMemory, route: "plaintext", connections: 19_000},
+	{Name: "longpoll-1k", Title: "1,000 clients wait on one topic until a message wakes them", Kind: waiting, connections: 1_000},
+	{Name: "longpoll-5k", Title: "5,000 clients wait on one topic until a message wakes them", Kind: waiting, connections: 5_000},
+	{Name: "longpoll-19k", Title: "19,000 clients wait on one topic until a message wakes them", Kind: waiting, connections: 19_000},
 	{Name: "python-raw", Title: "Python: raw WSGI hello, 64 connections", Kind: closedLoop, App: "raw", route: "hello", connections: 64},
 	{Name: "python-raw-256", Title: "Python: raw WSGI hello, 256 connections", Kind: closedLoop, App: "raw", route: "hello", connections: 256},
 	{Name: "python-flask", Title: "Python: Flask hello, 64 connections", Kind: closedLoop, App: "hello_flask", route: "hello", connections: 64},
@@ -113,7 +117,10 @@ func installedCases(cases []benchCase) (there []benchCase, left []missing) {
 
 // routes are those that a server must offer to be in the case.
 func (c benchCase) routes() []string {
-	if c.every > 0 {
+	switch {
+	case c.Kind == waiting:
+		return nil
+	case c.every > 0:
 		return []string{c.route, "sleep"}
 	}
 	return []string{c.route}
@@ -139,6 +146,7 @@ const (
 	warmUp     = 300 * time.Millisecond
 	idleLength = 5 * time.Second // start, two settling pauses, opening
 	idleRounds = 3               // memory repeats well: more rounds say nothing new
+	waitRounds = 5
 )
 
 // length of one run.
@@ -150,8 +158,11 @@ func (c benchCase) length(run time.Duration) time.Duration {
 }
 
 func (c benchCase) rounds(asked int) int {
-	if c.Kind == idleMemory {
+	switch c.Kind {
+	case idleMemory:
 		return min(asked, idleRounds)
+	case waiting:
+		return min(asked, waitRounds)
 	}
 	return asked
 }
@@ -168,4 +179,5 @@ var figures = map[string]figure{
 	closedLoop: {"CPU a request", "us", 3, "faster", "slower", func(r runRecord) float64 { return r.CPUPer }},
 	fixedRate:  {"p99", "ms", 2, "faster", "slower", func(r runRecord) float64 { return float64(r.Load.P99) / 1e6 }},
 	idleMemory: {"memory a connection", "bytes", 0, "less", "more", func(r runRecord) float64 { return r.RSSPer }},
+	waiting:    {"time until all are woken", "ms", 1, "faster", "slower", func(r runRecord) float64 { return median(r.Wakes) / 1e6 }},
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/interval"
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/progress"
 	"github.com/weirhttp/weir/bench/internal/registry"
 )
@@ -71,7 +72,7 @@ func parseCompare(args []string) (opts *options, pair [2]server, most float64, e
 	if err := fs.parse(args, 2); err != nil {
 		return nil, pair, 0, err
 	}
-	if opts.dir, err = findModule(); err != nil {
+	if opts.dir, err = program.Module(); err != nil {
 		return nil, pair, 0, err
 	}
 	entries, err := chooseEntries(opts.dir, "", subject, nil)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/registry"
 	"github.com/weirhttp/weir/bench/internal/table"
 )
@@ -22,7 +23,7 @@ func listCommand(_ context.Context, args []string) error {
 	if err := fs.parse(args, 0); err != nil {
 		return usage(err)
 	}
-	module, err := findModule()
+	module, err := program.Module()
 	if err != nil {
 		return usage(err)
 	}
@@ -66,13 +67,14 @@ func list(w io.Writer, entries []registry.Entry) {
 		case e.Find.Build != "" || e.Find.Compile != "":
 			state = "is built"
 		}
+		s := serverOf(registry.Prepared{Entry: e})
 		var cases []string
 		mine := 0 // cases of servers of its kind
 		for _, c := range allCases {
-			if (c.App != "") == (e.Kind == "python") {
+			if (c.App != "") == s.hostsApps() && (c.Kind != waiting || s.Waits) {
 				mine++
 			}
-			if serverOf(registry.Prepared{Entry: e}).offers(c) {
+			if s.offers(c) {
 				cases = append(cases, c.Name)
 			}
 		}

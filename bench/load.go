@@ -43,11 +43,7 @@ func wrkArgs(c benchCase, target, addr, dir string, length time.Duration) []stri
 }
 
 func runWrk(ctx context.Context, program string, args []string) (*loadResult, error) {
-	out, err := output(ctx, program, args)
-	if err != nil {
-		return nil, fmt.Errorf("wrk: %w", err)
-	}
-	r, err := wrk.Parse(string(out))
+	r, err := wrk.Run(ctx, program, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,11 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/weirhttp/weir/bench/handover"
+	"github.com/weirhttp/weir/bench/internal/crowd"
 	"github.com/weirhttp/weir/bench/internal/proc"
+	"github.com/weirhttp/weir/bench/internal/program"
+	"github.com/weirhttp/weir/bench/longpoll"
 )
 
 // Exit statuses: a benchmark with a failed run has no figures to trust.
@@ -30,9 +34,23 @@ func init() { runtime.LockOSThread() }
 
 // children are the first arguments with which the program starts itself.
 var children = map[string]func([]string) int{
-	loadCommand: loadMain,
-	rateCommand: rateMain,
-	holdCommand: holdMain,
+	loadCommand:   loadMain,
+	rateCommand:   rateMain,
+	holdCommand:   holdMain,
+	crowd.Command: crowdMain,
+}
+
+func crowdMain(args []string) int {
+	if err := crowd.Main(args); err != nil {
+		return program.Tell("weir-bench", err)
+	}
+	return 0
+}
+
+// suites are commands with cases and reports of their own, about weir alone.
+var suites = map[string]func([]string) int{
+	"longpoll": longpoll.Main,
+	"handover": handover.Main,
 }
 
 // commands are those for people. An error of theirs is wrong usage when it wraps errUsage.
@@ -49,6 +67,8 @@ const usageText = `weir-bench compares HTTP servers on one machine.
 	weir-bench report DIR          write report.md and report.html again from the raw figures
 	weir-bench compare A B         two builds of weir, side by side; or two folders of results
 	weir-bench list                servers and cases, and what is missing here
+	weir-bench longpoll            bars of weir alone: clients that wait, many topics, messages exactly once
+	weir-bench handover            bars of weir alone: what calls that block cost, and what others notice
 
 Each tells its flags with -h.
 `
@@ -80,9 +100,12 @@ func dispatch(args []string) int {
 		fmt.Print(usageText)
 		return 0
 	}
+	if suite, ok := suites[name]; ok {
+		return suite(args)
+	}
 	command, ok := commands[name]
 	if !ok {
-		return tell(usage(fmt.Errorf("unknown command %q: want run, compare, report or list", name)))
+		return tell(usage(fmt.Errorf("unknown command %q: want run, compare, report, list, longpoll or handover", name)))
 	}
 	// After the first signal the handler is taken out again, so that a second
 	// one ends a runner that hangs while it cleans up.

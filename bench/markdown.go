@@ -42,10 +42,15 @@ func method(r *results) string {
 	if r.CPUBy != "" {
 		counted = " CPU time is from " + r.CPUBy + "."
 	}
+	var compared []string // the figures of the kinds that there are
+	for _, kind := range []string{closedLoop, fixedRate, idleMemory, waiting} {
+		if slices.ContainsFunc(r.Cases, func(c benchCase) bool { return c.Kind == kind }) {
+			compared = append(compared, figures[kind].name)
+		}
+	}
 	return fmt.Sprintf("%s. Servers took turns: %d rounds in each case, of %s each; closed loops by %s. Medians, with 95 %% intervals in brackets. "+
-		"\"x weir\" is the median over the rounds of the server's %s, %s or %s to weir's; \"beside weir\" says what its interval shows.%s",
-		r.Begun.Format("2006-01-02 15:04 UTC"), r.Rounds, r.Duration, r.Generator,
-		figures[closedLoop].name, figures[fixedRate].name, figures[idleMemory].name, counted)
+		"\"x weir\" is the median over the rounds of the ratio of the server's figure (%s) to weir's; \"beside weir\" says what its interval shows.%s",
+		r.Begun.Format("2006-01-02 15:04 UTC"), r.Rounds, r.Duration, r.Generator, strings.Join(compared, ", "), counted)
 }
 
 // caseTable has a row for each server that offers the case. What the row shows comes first: on a phone the rest is scrolled to.
@@ -58,6 +63,8 @@ func caseTable(c benchCase, rows []summary) (heads []string, lines [][]string) {
 		heads = append(heads, "requests/s", "p50", "p99", "CPU us a request", "x floor", "client a bottleneck in")
 	case idleMemory: // the floor keeps a connection in the kernel alone
 		heads = append(heads, "RSS growth, bytes a connection")
+	case waiting:
+		heads = append(heads, "all woken in", "CPU us an answer", "CPU x weir", "RSS growth, bytes a client", "memory x weir", "refused before")
 	}
 	heads = append(heads, "good runs")
 	own, _ := find(rows, c.subject())
@@ -78,6 +85,9 @@ func caseTable(c benchCase, rows []summary) (heads []string, lines [][]string) {
 			line = append(line, number("%.0f", s.perSecond.Middle), latencyOf(s.p50), bracketedLatency(s.figure), bracketed("%.3f", s.cpu), toFloor, bottlenecks(s))
 		case idleMemory:
 			line = append(line, bracketed("%.0f", s.figure))
+		case waiting:
+			line = append(line, bracketedLatency(s.figure), bracketed("%.3f", s.cpu), number("%.2f", s.cpu.Middle/own.cpu.Middle),
+				bracketed("%.0f", s.memory), number("%.1f", s.memory.Middle/own.memory.Middle), fmt.Sprint(s.refused))
 		}
 		lines = append(lines, append(line, runCount(s)))
 	}
@@ -158,7 +168,7 @@ func commandLines(r *results) string {
 }
 
 func number(format string, v float64) string {
-	if math.IsNaN(v) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return "-"
 	}
 	return fmt.Sprintf(format, v)

@@ -20,11 +20,14 @@ type measurer struct {
 }
 
 func (m *measurer) measure(ctx context.Context, c benchCase) {
-	if c.Kind == idleMemory {
-		m.measureIdle(ctx, c)
-		return
+	switch c.Kind {
+	case idleMemory:
+		m.measureFresh(ctx, c, m.idleOnce)
+	case waiting:
+		m.measureFresh(ctx, c, m.waitOnce)
+	default:
+		m.measureLoad(ctx, c)
 	}
-	m.measureLoad(ctx, c)
 }
 
 // offering are the servers that have what the case asks for.
@@ -175,14 +178,14 @@ func (m *measurer) load(ctx context.Context, p *process, c benchCase) (*loadResu
 	return runSelf(ctx, args)
 }
 
-// measureIdle takes a fresh process for each run: memory that a process once
+// measureFresh takes a fresh process for each run: memory that a process once
 // had is seldom given back.
-func (m *measurer) measureIdle(ctx context.Context, c benchCase) {
+func (m *measurer) measureFresh(ctx context.Context, c benchCase, once func(context.Context, server, benchCase) runRecord) {
 	rows := m.offering(c)
 	for round := range c.rounds(m.opts.rounds) {
 		for i := range rows {
 			s := rows[(i+round)%len(rows)]
-			record := m.idleOnce(ctx, s, c)
+			record := once(ctx, s, c)
 			if ctx.Err() != nil {
 				return
 			}
@@ -222,6 +225,8 @@ func (r runRecord) line() string {
 	switch {
 	case r.FailedWith != "":
 		return line + "FAILED: " + oneLine(r.FailedWith)
+	case r.Wakes != nil:
+		return line + fmt.Sprintf("all woken in %-8s %7.3f us CPU an answer %8.0f bytes a client", latencyOf(median(r.Wakes)), r.CPUPer, r.RSSPer)
 	case r.Load == nil:
 		return line + fmt.Sprintf("%8.0f bytes a connection", r.RSSPer)
 	}
@@ -246,13 +251,18 @@ func oneLine(text string) string { return strings.Join(strings.Fields(text), " "
 // runs themselves was timed once.
 func (m *measurer) estimate() (total time.Duration) {
 	for _, c := range m.opts.cases {
-		total += m.weight(c) * time.Duration(len(m.offering(c))*c.rounds(m.opts.rounds))
+		for _, s := range m.offering(c) {
+			total += m.weight(c, s) * time.Duration(c.rounds(m.opts.rounds))
+		}
 	}
 	return total
 }
 
 // weight is about how long a run of the case takes, with its part of what comes before.
-func (m *measurer) weight(c benchCase) time.Duration {
+func (m *measurer) weight(c benchCase, s server) time.Duration {
+	if c.Kind == waiting {
+		return waitLength(s, c)
+	}
 	each := c.length(m.opts.duration) + 50*time.Millisecond
 	if c.Kind != idleMemory {
 		each += (warmUp + 200*time.Millisecond) / time.Duration(c.rounds(m.opts.rounds))

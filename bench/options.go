@@ -12,10 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/registry"
 )
 
 type options struct {
+	preset   string
 	dir      string // of the bench module
 	weir     string // a weir that is built already; "" builds one
 	cases    []benchCase
@@ -51,8 +53,8 @@ func lists(what string, names []string) string {
 func parseOptions(args []string) (*options, error) {
 	opts := &options{}
 	fs := newFlags("run", runUsage)
-	var name, load, own, cases, servers string
-	fs.StringVar(&name, "preset", "core", "how much: quick, core, python or full")
+	var load, own, cases, servers string
+	fs.StringVar(&opts.preset, "preset", "core", "how much: "+strings.Join(presetNames(), ", "))
 	fs.DurationVar(&opts.duration, "duration", 0, "length of a run, whole seconds (default: that of the preset)")
 	fs.IntVar(&opts.rounds, "rounds", 0, "runs of each server in each case (default: that of the preset)")
 	fs.StringVar(&cases, "cases", "", lists("cases", caseNames()))
@@ -71,7 +73,7 @@ func parseOptions(args []string) (*options, error) {
 	if err := fs.parse(args, 0); err != nil {
 		return nil, err
 	}
-	p, err := presetOf(name)
+	p, err := presetOf(opts.preset)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +94,7 @@ func parseOptions(args []string) (*options, error) {
 	if opts.cases, err = chooseCases(cases); err != nil {
 		return nil, err
 	}
-	if opts.dir, err = findModule(); err != nil {
+	if opts.dir, err = program.Module(); err != nil {
 		return nil, err
 	}
 	if opts.entries, err = chooseEntries(opts.dir, own, servers, p.servers); err != nil {
@@ -105,7 +107,7 @@ func parseOptions(args []string) (*options, error) {
 		})
 	}
 	if opts.into != "" {
-		if _, err := marks.Read(opts.into); err != nil {
+		if _, err := marksOf(opts.preset).Read(opts.into); err != nil {
 			return nil, fmt.Errorf("-into: %w", err)
 		}
 	}
@@ -221,16 +223,6 @@ func parseVariant(value string) (weirVariant, error) {
 		return weirVariant{}, fmt.Errorf("want NAME=ARGS, for example %q", "reuseport=--accept=reuseport")
 	}
 	return weirVariant{name: strings.TrimSpace(name), args: fields}, nil
-}
-
-// findModule lets the runner start in the bench folder or in the one above it.
-func findModule() (string, error) {
-	for _, dir := range []string{".", "bench"} {
-		if _, err := os.Stat(filepath.Join(dir, "peers", "gnet", "main.go")); err == nil {
-			return filepath.Abs(dir)
-		}
-	}
-	return "", errors.New("run it in weir's bench folder, or in the one above it")
 }
 
 // choose picks from known, in known's order, what the comma-separated list

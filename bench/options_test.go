@@ -57,7 +57,7 @@ func TestWrongUsage(t *testing.T) {
 		"--weir-args --a --weir-args --a":    "--a",
 		"--servers gnet --weir-args --loops": "-weir-args",
 		"--weir /nowhere/weir":               "/nowhere/weir",
-		"--preset some":                      "quick, core, python or full",
+		"--preset some":                      "quick, core, python, longpoll, full",
 		"--into /nowhere":                    "-into",
 	}
 	for line, want := range cases {
@@ -83,7 +83,7 @@ func TestPresets(t *testing.T) {
 		if len(p.servers) > 0 && len(m.servers) != len(p.servers) || len(p.cases) > 0 && len(opts.cases) != len(p.cases) {
 			t.Errorf("%s: %d servers, %d cases", p.name, len(m.servers), len(opts.cases))
 		}
-		most := map[string]time.Duration{"quick": 105 * time.Second, "core": 12 * time.Minute, "python": 30 * time.Minute, "full": 24 * time.Hour}[p.name]
+		most := map[string]time.Duration{"quick": 105 * time.Second, "core": 12 * time.Minute, "python": 30 * time.Minute, "longpoll": 13 * time.Minute, "full": 24 * time.Hour}[p.name]
 		if got := m.estimate(); got > most || opts.rounds < leastRounds {
 			t.Errorf("%s: %d rounds in about %v", p.name, opts.rounds, got)
 		}

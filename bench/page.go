@@ -83,11 +83,19 @@ func page(out *bytes.Buffer, r *results) error {
 		case idleMemory:
 			s.Figures = []figurePlot{barPlot("Memory for a connection in bytes; less is better", "bytes", rows,
 				func(s summary) bootstrap.Interval { return s.figure })}
+		case waiting:
+			s.Figures = []figurePlot{
+				barPlot("Time in ms until the last client is woken; less is better", "ms", rows, func(s summary) bootstrap.Interval { return s.figure }),
+				barPlot("CPU an answer in us; less is better", "us", rows, func(s summary) bootstrap.Interval { return s.cpu }),
+				barPlot("Memory for a client in bytes; less is better", "bytes", rows, func(s summary) bootstrap.Interval { return s.memory }),
+			}
 		}
 		data.Sections = append(data.Sections, s)
 	}
-	if s, ok := memory(r); ok {
-		data.Sections = append(data.Sections, s)
+	for _, kind := range []string{idleMemory, waiting} {
+		if s, ok := memory(r, kind); ok {
+			data.Sections = append(data.Sections, s)
+		}
 	}
 	return pageTemplate.Execute(out, data)
 }
@@ -107,7 +115,7 @@ func (r *results) series(name string) string {
 	at := slices.IndexFunc(r.Servers, func(s server) bool { return s.Name == name })
 	i := 0
 	for _, s := range r.Servers[:max(at, 0)] {
-		if (s.Kind == "python") == (r.Servers[at].Kind == "python") { // the two are in different charts
+		if s.hostsApps() == r.Servers[at].hostsApps() { // the two are in different charts
 			i++
 		}
 	}
@@ -161,18 +169,22 @@ func curve(h *hdrhistogram.Histogram) (points []plot.Point) {
 	}
 }
 
-// memory is the chart of all idle cases: what the servers held without connections, and with each number of them.
-func memory(r *results) (section, bool) {
-	python := map[string]bool{} // cases of other servers, with one number of connections
+// memory is the chart of all cases of a kind: what the servers held without connections, and with each number of them.
+func memory(r *results, kind string) (section, bool) {
+	shown := map[string]bool{} // not the cases of Python's applications, which have one number of connections
 	for _, c := range r.Cases {
-		python[c.Name] = c.App != ""
+		shown[c.Name] = c.Kind == kind && c.App == ""
 	}
-	s := section{ID: "memory", Title: "Resident memory with idle connections"}
+	id, below := "memory", "idle connections"
+	if kind == waiting {
+		id, below = "memory-waiting", "waiting clients"
+	}
+	s := section{ID: id, Title: "Resident memory with " + below}
 	var all []plot.Series
 	for _, server := range r.Servers {
 		at := map[int][]float64{}
 		for _, run := range r.Runs {
-			if run.Server == server.Name && !python[run.Case] && run.Connections > 0 && run.FailedWith == "" {
+			if run.Server == server.Name && shown[run.Case] && run.Connections > 0 && run.FailedWith == "" {
 				at[0] = append(at[0], float64(run.RSSBefore))
 				at[run.Connections] = append(at[run.Connections], float64(run.RSSAfter))
 			}
@@ -191,6 +203,6 @@ func memory(r *results) (section, bool) {
 	if len(all) == 0 {
 		return s, false
 	}
-	s.Figures = []figurePlot{{"Memory of the process tree", template.HTML(plot.Memory(s.Title, all))}}
+	s.Figures = []figurePlot{{"Memory of the process tree", template.HTML(plot.Memory(s.Title, below, all))}}
 	return s, true
 }

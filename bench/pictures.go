@@ -18,7 +18,7 @@ type picture struct{ file, words, svg string }
 
 const pictureWidth = 560 // on a screen; a narrower one makes it smaller
 
-// pictures are those that a document shows: what a request costs, and how long it takes. The cases must have been measured.
+// pictures are those that a document shows: what a request costs, how long it takes, and how long a wake. The cases must have been measured.
 func pictures(r *results) (all []picture) {
 	if c, ok := measured(r, "plaintext-64"); ok {
 		plotted := barPlot("CPU a request in us, "+c.Title, "us", summaries(r, c), func(s summary) bootstrap.Interval { return s.cpu })
@@ -28,6 +28,10 @@ func pictures(r *results) (all []picture) {
 		curves, legend := latencies(r, c)
 		words := "Latency by percentile: " + c.Title
 		all = append(all, picture{"bench-latency.svg", words, standalone(plot.Latency(words, curves), legend)})
+	}
+	if c, ok := measured(r, "longpoll-5k"); ok {
+		plotted := barPlot("Time in ms until the last is woken: "+c.Title, "ms", summaries(r, c), func(s summary) bootstrap.Interval { return s.figure })
+		all = append(all, picture{"longpoll.svg", plotted.Caption, standalone(string(plotted.SVG), nil)})
 	}
 	return all
 }
@@ -72,5 +76,5 @@ func intoDocument(r *results, name string) error {
 		fmt.Fprintf(&text, "%s:\n\n![%s](%s)\n\n", p.words, p.words, p.file)
 	}
 	markdown(&text, r)
-	return marks.Write(name, text.String())
+	return marksOf(r.Preset).Write(name, text.String())
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,13 +39,27 @@ var presets = []preset{
 		rounds:   5,
 		duration: 2 * time.Second,
 	},
+	{
+		name: "longpoll", about: "clients that wait for a message, beside other servers that let them, about 10 minutes",
+		cases:    []string{"longpoll-1k", "longpoll-5k", "longpoll-19k"},
+		rounds:   5,
+		duration: time.Second,
+	},
 	{name: "full", about: "every case and server, without a limit", rounds: 9, duration: 4 * time.Second},
 }
 
 func presetOf(name string) (preset, error) {
 	i := slices.IndexFunc(presets, func(p preset) bool { return p.name == name })
 	if i < 0 {
-		return preset{}, fmt.Errorf("-preset %q: want quick, core, python or full", name)
+		return preset{}, fmt.Errorf("-preset %q: want one of %s", name, strings.Join(presetNames(), ", "))
 	}
 	return presets[i], nil
+}
+
+func presetNames() []string {
+	names := make([]string, len(presets))
+	for i, p := range presets {
+		names[i] = p.name
+	}
+	return names
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/launch"
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/registry"
 )
 
@@ -20,7 +21,7 @@ import (
 func TestPythonServers(t *testing.T) {
 	runtime.LockOSThread() // see start
 	defer runtime.UnlockOSThread()
-	module, err := findModule()
+	module, err := program.Module()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func TestPythonServers(t *testing.T) {
 	var all []*launch.Server
 	defer func() { launch.Stop(all...) }()
 	for _, e := range entries {
-		if e.Kind != "python" {
+		if s := serverOf(registry.Prepared{Entry: e}); !s.hostsApps() {
 			continue
 		}
 		p, err := e.Prepare(t.Context(), bin)

@@ -101,7 +101,7 @@ func TestIntoDocument(t *testing.T) {
 	}
 	dir := t.TempDir()
 	name := filepath.Join(dir, "docs.md")
-	if err := os.WriteFile(name, []byte("before\n"+marks.Begin+"old\n"+marks.End+"after\n"), 0o644); err != nil {
+	if err := os.WriteFile(name, []byte("before\n"+marksOf("").Begin+"old\n"+marksOf("").End+"after\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := intoDocument(r, name); err != nil {

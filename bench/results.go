@@ -23,6 +23,7 @@ type results struct {
 	Machine   machine.Machine `json:"machine"`
 	Generator string          `json:"generator"` // of closed loops
 	CPUBy     string          `json:"cpu_by,omitempty"`
+	Preset    string          `json:"preset,omitempty"`
 	Rounds    int             `json:"rounds"`
 	Duration  string          `json:"duration"` // of a run
 	Cases     []benchCase     `json:"cases"`
@@ -34,17 +35,19 @@ type results struct {
 
 // A runRecord is one run of one server, as measured.
 type runRecord struct {
-	Case        string        `json:"case"`
-	Server      string        `json:"server"`
-	Round       int           `json:"round"` // from 1; 0 is before the first
-	Load        *loadResult   `json:"load,omitempty"`
-	CPU         time.Duration `json:"cpu_ns,omitempty"`
-	CPUPer      float64       `json:"cpu_us_a_request,omitempty"`
-	Connections int           `json:"connections,omitempty"` // that were idle
-	RSSBefore   int64         `json:"rss_before,omitempty"`
-	RSSAfter    int64         `json:"rss_after,omitempty"`
-	RSSPer      float64       `json:"rss_a_connection,omitempty"`
-	FailedWith  string        `json:"failed,omitempty"`
+	Case        string          `json:"case"`
+	Server      string          `json:"server"`
+	Round       int             `json:"round"` // from 1; 0 is before the first
+	Load        *loadResult     `json:"load,omitempty"`
+	CPU         time.Duration   `json:"cpu_ns,omitempty"`
+	CPUPer      float64         `json:"cpu_us_a_request,omitempty"`
+	Connections int             `json:"connections,omitempty"` // that were idle, or waited
+	RSSBefore   int64           `json:"rss_before,omitempty"`
+	RSSAfter    int64           `json:"rss_after,omitempty"`
+	RSSPer      float64         `json:"rss_a_connection,omitempty"`
+	Wakes       []time.Duration `json:"wakes_ns,omitempty"` // from publishing a message until the last client that waited has it
+	Refused     int             `json:"refused,omitempty"`  // requests that were answered with 5xx before that, and sent again
+	FailedWith  string          `json:"failed,omitempty"`
 }
 
 // A command loaded a case; the address stands for all servers'.

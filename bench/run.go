@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/document"
@@ -14,8 +15,13 @@ import (
 	"github.com/weirhttp/weir/bench/internal/progress"
 )
 
-// marks are the lines of a document between which the tables are.
-var marks = document.MarksOf("bench")
+// marksOf are the lines of a document between which the tables of a preset are.
+func marksOf(preset string) document.Marks {
+	if preset == "python" || preset == "longpoll" { // which have sections of their own
+		return document.MarksOf("bench BENCH=" + preset)
+	}
+	return document.MarksOf("bench")
+}
 
 // runCommand builds, measures and reports. What there is is reported also when some runs failed, or a signal came.
 func runCommand(ctx context.Context, args []string) error {
@@ -33,7 +39,7 @@ func runCommand(ctx context.Context, args []string) error {
 	begun := time.Now()
 	r := &results{
 		Schema: schema, Begun: begun.UTC().Truncate(time.Second), Machine: machine.Describe(), Generator: opts.generator(),
-		Rounds: opts.rounds, Duration: opts.duration.String(), Cases: opts.cases, Servers: servers, Missing: left,
+		Preset: opts.preset, Rounds: opts.rounds, Duration: opts.duration.String(), Cases: opts.cases, Servers: servers, Missing: left,
 	}
 	dir, err := opts.out, os.MkdirAll(opts.out, 0o755)
 	if opts.out == "" {
@@ -51,7 +57,10 @@ func runCommand(ctx context.Context, args []string) error {
 		if ctx.Err() != nil {
 			break
 		}
-		m.done = func(run runRecord) { bar.Step(m.weight(c), run.line()) }
+		m.done = func(run runRecord) {
+			i := slices.IndexFunc(servers, func(s server) bool { return s.Name == run.Server })
+			bar.Step(m.weight(c, servers[i]), run.line())
+		}
 		m.measure(ctx, c)
 		if err := r.write(dir); err != nil {
 			bar.End()

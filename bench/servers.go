@@ -30,6 +30,7 @@ type server struct {
 	Command []string `json:"command"`        // with its placeholders
 	Closing []string `json:"closing,omitempty"`
 	Closes  bool     `json:"closes,omitempty"` // every connection behind its first answer
+	Waits   bool     `json:"waits,omitempty"`  // it lets clients wait
 
 	entry  registry.Entry
 	binary string
@@ -52,9 +53,15 @@ func (s server) shown(closing bool) string {
 	return strings.ReplaceAll(line, "{binary}", s.Family)
 }
 
+// hostsApps tells whether it runs Python's applications, and not routes of its own.
+func (s server) hostsApps() bool { return s.Kind == "python" && !s.Waits }
+
 // offers tells whether the server has what the case asks for.
 func (s server) offers(c benchCase) bool {
 	if s.Closes && (c.depth > 1 || c.Kind == idleMemory) {
+		return false
+	}
+	if l := s.entry.Longpoll; c.Kind == waiting && (l == nil || l.Most > 0 && c.connections > l.Most) {
 		return false
 	}
 	for _, route := range c.routes() {
@@ -89,7 +96,8 @@ func loadEntries(module, own string) ([]registry.Entry, error) {
 var order = []string{subject, "floor", "gnet", "gnet reuseport", "nginx", "fasthttp", "hertz", "nethttp",
 	pythonSubject, "weir run threads", "weir run gevent", "gunicorn sync", "gunicorn gthread", "gunicorn gevent",
 	"uwsgi http router", "uwsgi http-socket", "nginx + uwsgi", "nginx + gunicorn",
-	"waitress", "tornado", "gevent.pywsgi", "cheroot", "twisted", "uvicorn"}
+	"waitress", "tornado", "gevent.pywsgi", "cheroot", "twisted", "uvicorn",
+	"tornado long-poll", "gevent long-poll", "Pushpin"}
 
 func rank(name string) int {
 	if i := slices.Index(order, name); i >= 0 {
@@ -136,7 +144,7 @@ func (o *options) buildServers(ctx context.Context) (rows []server, left []missi
 
 func serverOf(p registry.Prepared) server {
 	return server{Name: p.Name, Family: p.Family, Kind: p.Kind, About: p.About, Version: p.VersionText,
-		Command: p.Start.Command, Closing: p.Start.Closing, Closes: p.Closes, entry: p.Entry, binary: p.Binary}
+		Command: p.Start.Command, Closing: p.Start.Closing, Closes: p.Closes, Waits: p.Longpoll != nil, entry: p.Entry, binary: p.Binary}
 }
 
 func (o *options) variantsOf(row server) (rows []server) {

@@ -10,16 +10,16 @@ import (
 
 // median is NaN when there is nothing: what was not measured then shows as
 // such in everything computed from it.
-func median(values []float64) float64 {
+func median[T ~int64 | ~float64](values []T) float64 {
 	if len(values) == 0 {
 		return math.NaN()
 	}
 	sorted := slices.Sorted(slices.Values(values))
 	middle := len(sorted) / 2
 	if len(sorted)%2 == 1 {
-		return sorted[middle]
+		return float64(sorted[middle])
 	}
-	return (sorted[middle-1] + sorted[middle]) / 2
+	return float64(sorted[middle-1]+sorted[middle]) / 2
 }
 
 // A summary is what the good runs of one server in one case come to.
@@ -29,16 +29,18 @@ type summary struct {
 	good, failed int
 	figure       bootstrap.Interval // of the case's kind
 	perSecond    bootstrap.Interval
-	cpu          bootstrap.Interval // us a request
+	cpu          bootstrap.Interval // us a request, or an answer
 	p50, p99     float64            // ns
+	memory       bootstrap.Interval // octets a connection
 	bottlenecks  int                // runs in which the client was one
+	refused      int                // requests before a wake, which were sent again
 	byRound      map[int]float64    // the figure
 }
 
 // summarize leaves failed runs out of every figure.
 func summarize(r *results, c benchCase, s server) summary {
 	sum := summary{server: s, byRound: map[int]float64{}}
-	var figure, perSecond, cpu, p50, p99 []float64
+	var figure, perSecond, cpu, memory, p50, p99 []float64
 	for _, run := range r.Runs {
 		if run.Case != c.Name || run.Server != s.Name {
 			continue
@@ -52,18 +54,25 @@ func summarize(r *results, c benchCase, s server) summary {
 		value := figures[c.Kind].of(run)
 		figure = append(figure, value)
 		sum.byRound[run.Round] = value
+		sum.refused += run.Refused
+		if run.Connections > 0 {
+			memory = append(memory, run.RSSPer)
+		}
+		if run.CPUPer > 0 {
+			cpu = append(cpu, run.CPUPer)
+		}
 		if run.Load == nil {
 			continue
 		}
 		perSecond = append(perSecond, run.Load.PerSecond)
-		cpu = append(cpu, run.CPUPer)
 		p50 = append(p50, float64(run.Load.P50))
 		p99 = append(p99, float64(run.Load.P99))
 		if run.Load.bottleneck() {
 			sum.bottlenecks++
 		}
 	}
-	sum.figure, sum.perSecond, sum.cpu = bootstrap.Median(figure), bootstrap.Median(perSecond), bootstrap.Median(cpu)
+	sum.figure, sum.perSecond = bootstrap.Median(figure), bootstrap.Median(perSecond)
+	sum.cpu, sum.memory = bootstrap.Median(cpu), bootstrap.Median(memory)
 	sum.p50, sum.p99 = median(p50), median(p99)
 	return sum
 }

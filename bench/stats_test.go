@@ -24,7 +24,7 @@ func TestMedian(t *testing.T) {
 			t.Errorf("%v: got %v, want %v", c.values, got, c.want)
 		}
 	}
-	if got := median(nil); !math.IsNaN(got) {
+	if got := median[float64](nil); !math.IsNaN(got) {
 		t.Errorf("of nothing: got %v, want NaN", got)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package handover
 
 import (
 	"context"
@@ -219,7 +219,7 @@ func TestParseOptions(t *testing.T) {
 	if _, err := parseOptions(strings.Fields("--cases idle,cold,burners --wrk /none/wrk")); err != nil {
 		t.Errorf("without wrk: %v", err)
 	}
-	if status := run([]string{"--cases", "none"}); status != program.Usage {
+	if status := Main([]string{"--cases", "none"}); status != program.Usage {
 		t.Errorf("status %d", status)
 	}
 }

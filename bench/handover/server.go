@@ -1,4 +1,4 @@
-package main
+package handover
 
 import (
 	"os"
@@ -15,7 +15,7 @@ type server struct {
 
 // arguments are those of weir. What the user gives comes last and wins.
 func (o *options) arguments(addr string, more ...string) []string {
-	return slices.Concat([]string{"demo", "--bind", addr, "--test-routes", "--loops", "2"}, more, o.weirArgs)
+	return slices.Concat([]string{"demo", "--bind", addr, "--test-routes", "--loops", "2"}, more, o.weir.Args)
 }
 
 // start starts weir and waits until it answers as it should.
@@ -24,7 +24,7 @@ func (m *measurer) start(more ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	process, err := child.Start("weir", append([]string{m.o.weir}, m.o.arguments(addr, more...)...), m.o.env)
+	process, err := child.Start("weir", append([]string{m.o.weir.Path}, m.o.arguments(addr, more...)...), m.o.env)
 	if err != nil {
 		return nil, err
 	}

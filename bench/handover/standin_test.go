@@ -1,4 +1,4 @@
-package main
+package handover
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,14 +24,25 @@ func TestMain(m *testing.M) {
 			fmt.Println(http.ListenAndServe(os.Args[3], newStandIn(os.Getenv("STANDIN_FAULT"))))
 			os.Exit(program.Failed)
 		case "-t2":
-			os.Exit(standInWrk(os.Args[len(os.Args)-1]))
+			os.Exit(standInWrk(os.Args[1:]))
 		}
 	}
 	os.Exit(m.Run())
 }
 
-// standInWrk makes some requests and prints what wrk prints.
-func standInWrk(url string) int {
+// standInWrk makes some requests and prints what wrk prints. As wrk it goes on without its script.
+func standInWrk(args []string) int {
+	var url string
+	for i, arg := range args {
+		if strings.HasPrefix(arg, "http://") {
+			url = arg
+		}
+		if arg == "-s" {
+			if _, err := os.Stat(args[i+1]); err != nil {
+				fmt.Fprintln(os.Stderr, "cannot open", args[i+1])
+			}
+		}
+	}
 	const count = 50
 	for range count {
 		response, err := http.Get(url)

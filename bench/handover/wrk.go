@@ -1,4 +1,4 @@
-package main
+package handover
 
 import (
 	"errors"
@@ -24,10 +24,13 @@ func (m *measurer) wrk(s *server, l load, length time.Duration) (*wrk.Result, er
 		return nil, err
 	}
 	args := []string{"-t2", fmt.Sprintf("-c%d", l.connections), fmt.Sprintf("-d%.0fs", length.Seconds()), "--latency"}
+	url := "http://" + s.addr + plaintext
 	if l.pipelined {
-		args = append(args, "-s", filepath.Join(m.o.dir, "pipeline.lua"))
+		args = append(args, "-s", filepath.Join(m.o.weir.Module, "request.lua"), url, "--", "GET", plaintext, "0", "16")
+	} else {
+		args = append(args, url)
 	}
-	result, err := wrk.Run(m.ctx, m.o.wrk, append(args, "http://"+s.addr+plaintext)...)
+	result, err := wrk.Run(m.ctx, m.o.wrk, args...)
 	if ended := s.Alive(); ended != nil {
 		return nil, ended // the cause of whatever wrk says
 	}

@@ -1,4 +1,4 @@
-package main
+package longpoll
 
 import (
 	"errors"
@@ -13,7 +13,7 @@ type benchCase struct {
 	name  string
 	title string
 	full  bool // only with --full
-	run   func(m *measurer) error
+	run   func(m *measurer)
 }
 
 var allCases = []benchCase{
@@ -21,7 +21,6 @@ var allCases = []benchCase{
 	{name: "wake", title: "one message to all waiters, beside /plaintext", run: (*measurer).wake},
 	{name: "topics", title: "a waiter for each topic, messages at a fixed rate", run: (*measurer).topics},
 	{name: "exact", title: "clients come and go, each message exactly once", run: (*measurer).exact},
-	{name: "series", title: "memory and wake time over the number of waiters", run: (*measurer).series},
 	{name: "million", title: "1,000,000 sockets over several processes", full: true, run: (*measurer).million},
 }
 
@@ -37,7 +36,6 @@ type sizes struct {
 	exactLength   time.Duration
 	leavesEach    time.Duration // mean time between a client's leavings
 	awayMost      time.Duration
-	series        []int
 	million       int
 	millionShares int // processes
 	warm          int // clients that wait and are woken before anything is measured
@@ -48,16 +46,12 @@ type sizes struct {
 func scaledSizes(scale float64) sizes {
 	count := func(n int) int { return max(int(float64(n)*scale+0.5), 1) }
 	length := func(d time.Duration) time.Duration { return max(time.Duration(float64(d)*scale), 300*time.Millisecond) }
-	s := sizes{
+	return sizes{
 		waiters: count(19_000), topics: count(19_000), rate: count(20_000), length: length(10 * time.Second),
 		exactTopics: count(1000), exactClients: 10, exactRate: count(1000), exactLength: length(time.Minute), leavesEach: 10 * time.Second, awayMost: time.Second,
 		million: count(1_000_000), millionShares: max(count(53), 2), warm: min(count(19_000), 100), wakes: 5,
 		settle: max(time.Duration(float64(time.Second)*min(10*scale, 1)), 50*time.Millisecond),
 	}
-	for _, n := range []int{1000, 2000, comparedWith, 10_000, 19_000} {
-		s.series = append(s.series, count(n))
-	}
-	return s
 }
 
 func chooseCases(list string, full bool) ([]benchCase, error) {

@@ -1,4 +1,4 @@
-package main
+package longpoll
 
 import (
 	"context"
@@ -9,28 +9,29 @@ import (
 
 	"github.com/weirhttp/weir/bench/internal/crowd"
 	"github.com/weirhttp/weir/bench/internal/proc"
+	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
 const millionLimit = 10 * time.Minute // for its crowds, the first of which waits for the last
 
 // million spreads sockets over several server processes, each with a crowd of its own, and adds up their memory. Then
 // every server wakes its clients, one after the other, which shows that all of them were held.
-func (m *measurer) million() error {
+func (m *measurer) million() {
 	z := m.o.sizes
-	l := &line{title: fmt.Sprintf("%s waiting sockets over %d server processes, RSS growth in all", thousands(z.million), z.millionShares),
-		server: "weir", show: megabytes, bar: 600}
+	growth := m.figure(fmt.Sprintf("%s waiting sockets over %d server processes, RSS growth in all", thousands(z.million), z.millionShares), megabytes, 600)
 	if err := roomFor(z.million, z.millionShares); err != nil {
-		return fmt.Errorf("not feasible here: %w", err)
+		growth.Failures = append(growth.Failures, fmt.Sprintf("not feasible here: %v", err))
+		return
 	}
-	m.times(1, func() error { return m.millionOnce(l) }, l)
-	return nil
+	verdict.Times(m.ctx, 1, func(int) (string, error) { return m.millionOnce(growth) }, growth.Line)
+	m.judge(growth)
 }
 
-func (m *measurer) millionOnce(l *line) (err error) {
+func (m *measurer) millionOnce(growth *figure) (told string, err error) {
 	z := m.o.sizes
 	// The clients go first: a server that is to end with clients waiting would give them time.
 	var servers []*server
-	defer func() { stopAll(servers) }()
+	defer func() { stop(servers...) }()
 	ctx, dismiss := context.WithCancel(m.ctx)
 	var crowds []*crowd.Company
 	defer func() {
@@ -40,19 +41,19 @@ func (m *measurer) millionOnce(l *line) (err error) {
 		}
 	}()
 	for range z.millionShares {
-		s, err := m.startWarm(m.weir())
+		s, err := m.startWarm()
 		if err != nil {
-			return err
+			return "", err
 		}
 		servers = append(servers, s)
 	}
 	if err := pause(ctx, z.settle*3/2); err != nil {
-		return err
+		return "", err
 	}
 	free := availableMemory()
 	before, err := residentAll(servers)
 	if err != nil {
-		return err
+		return "", err
 	}
 	began := time.Now()
 	for i, s := range servers {
@@ -61,11 +62,11 @@ func (m *measurer) millionOnce(l *line) (err error) {
 		p.Limit, p.Settle = millionLimit, 0 // they have waited long enough
 		c, err := crowd.Gather(ctx, p)
 		if err != nil {
-			return err
+			return "", err
 		}
 		crowds = append(crowds, c)
 		if err := c.AwaitWaiting(clients); err != nil {
-			return fmt.Errorf("process %d: %w", i+1, err)
+			return "", fmt.Errorf("process %d: %w", i+1, err)
 		}
 		if (i+1)%10 == 0 {
 			fmt.Fprintf(os.Stderr, "  %d of %d processes have their clients\n", i+1, len(servers))
@@ -73,11 +74,11 @@ func (m *measurer) millionOnce(l *line) (err error) {
 	}
 	opening := time.Since(began)
 	if err := pause(ctx, z.settle*3/2); err != nil {
-		return err
+		return "", err
 	}
 	after, err := residentAll(servers)
 	if err != nil {
-		return err
+		return "", err
 	}
 	taken := free - availableMemory()
 	woken := 0
@@ -85,16 +86,17 @@ func (m *measurer) millionOnce(l *line) (err error) {
 	for i, c := range crowds {
 		report, err := c.GoOn(1)
 		if err != nil {
-			return fmt.Errorf("process %d: %w", i+1, err)
+			return "", fmt.Errorf("process %d: %w", i+1, err)
 		}
 		woken += share(z.million, z.millionShares, i)
 		slowest = max(slowest, report.Wakes[0].Last)
 	}
-	l.values = append(l.values, float64(after-before)/1e6)
-	l.notes = append(l.notes, fmt.Sprintf("%s clients of 127.0.0.0/8 connected in %.0f s, %.0f bytes of the servers each; all woken, a message for each process, "+
+	total := float64(after - before)
+	growth.values = append(growth.values, total/1e6)
+	growth.Note("%s clients of 127.0.0.0/8 connected in %.0f s, %.0f bytes of the servers each; all woken, a message for each process, "+
 		"the slowest in %s; with the clients and the kernel's part the machine's free memory fell by %.0f MB",
-		thousands(woken), opening.Seconds(), float64(after-before)/float64(z.million), milliseconds(inMilliseconds(slowest)), float64(taken)/1e6))
-	return nil
+		thousands(woken), opening.Seconds(), total/float64(z.million), milliseconds(inMilliseconds(slowest)), float64(taken)/1e6)
+	return megabytes(total / 1e6), nil
 }
 
 // share is the i-th of n nearly equal parts.

@@ -1,4 +1,4 @@
-package main
+package longpoll
 
 import (
 	"encoding/json"
@@ -21,7 +21,10 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case crowd.Command:
-			os.Exit(run(os.Args[1:]))
+			if err := crowd.Main(os.Args[2:]); err != nil {
+				os.Exit(program.Tell("crowd", err))
+			}
+			os.Exit(0)
 		case "demo":
 			fmt.Println(http.ListenAndServe(os.Args[3], newStandIn(os.Getenv("STANDIN_FAULT"))))
 			os.Exit(program.Failed)

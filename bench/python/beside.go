@@ -85,7 +85,7 @@ func (m *measurer) besideOnce(r row, o others, count int) (b besides, err error)
 		return b, err
 	}
 	defer s.Stop()
-	h, err := healthy.New(s.Port, plaintext, greeting)
+	h, err := healthy.New(s.Values.Port, plaintext, greeting)
 	if err != nil {
 		h.Stop()
 		return b, s.why(err)

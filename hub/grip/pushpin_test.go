@@ -55,7 +55,7 @@ func startPushpin(t *testing.T, origin string) *pushpin {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	port, control := freePort(t), freePort(t)
-	template, err := os.ReadFile("../../bench/longpoll/pushpin.conf")
+	template, err := os.ReadFile("testdata/pushpin.conf")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -38,23 +39,31 @@ type crowd struct {
 	clients []client
 	buffer  []byte // what is being read; every view into it ends with the next read
 	request []byte // what is being written
+	hello   []byte // a client's first request
 	retries int
+	polling around // what is in front of since
 }
 
 const openWithin = 3 * time.Minute
 
-var greetingRequest = []byte("GET /plaintext HTTP/1.1\r\nHost: longpoll\r\n\r\n")
+func helloRequest(target string) []byte {
+	return []byte("GET " + target + " HTTP/1.1\r\nHost: longpoll\r\n\r\n")
+}
 
 func newCrowd(p Plan) (*crowd, error) {
 	target, err := parseTarget(p.Addr)
 	if err != nil {
 		return nil, err
 	}
+	p.Targets = p.Targets.completed()
 	poller, err := newPoller()
 	if err != nil {
 		return nil, err
 	}
-	c := &crowd{plan: p, poller: poller, target: target, clients: make([]client, p.Clients), buffer: make([]byte, 64<<10)}
+	c := &crowd{plan: p, poller: poller, target: target, clients: make([]client, p.Clients), buffer: make([]byte, 64<<10),
+		hello: helloRequest(p.Targets.Hello)}
+	poll := strings.Replace(p.Targets.Poll, "{timeout}", strconv.Itoa(p.Hold), 1)
+	c.polling = newAround("GET " + poll)
 	for i := range c.clients {
 		c.clients[i] = client{fd: -1, topic: int32(i % max(p.Topics, 1))}
 	}
@@ -68,7 +77,7 @@ func (c *crowd) open() error {
 	opened, greeted := 0, 0
 	for greeted < len(c.clients) {
 		for opened < len(c.clients) && opened-greeted < c.plan.AtOnce && !time.Now().Before(c.paced(began, opened)) {
-			if err := c.connect(opened, greeting, greetingRequest); err != nil {
+			if err := c.connect(opened, greeting, c.hello); err != nil {
 				return fmt.Errorf("connection %d: %w", opened+1, err)
 			}
 			opened++
@@ -89,7 +98,7 @@ func (c *crowd) open() error {
 					return fmt.Errorf("a poll is answered with %d %.60q before anything was published", r.Status, r.Content)
 				}
 				if r.Status != 200 || string(r.Content) != Greeting || r.Closing {
-					return fmt.Errorf("/plaintext is answered with %d %.40q", r.Status, r.Content)
+					return fmt.Errorf("%s is answered with %d %.40q", c.plan.Targets.Hello, r.Status, r.Content)
 				}
 				greeted++
 				return c.poll(i)
@@ -127,7 +136,7 @@ func (c *crowd) retry(i int, r response.Response) (again bool, err error) {
 		return false, nil
 	}
 	if c.clients[i].stage == greeting {
-		return true, writeAll(int(c.clients[i].fd), greetingRequest)
+		return true, writeAll(int(c.clients[i].fd), c.hello)
 	}
 	return true, c.poll(i)
 }
@@ -161,10 +170,7 @@ func (c *crowd) poll(i int) error {
 // pollRequest is valid until the next one.
 func (c *crowd) pollRequest(i int) []byte {
 	k := &c.clients[i]
-	b := append(c.request[:0], "GET /poll/"...)
-	b = appendTopic(b, int(k.topic))
-	b = append(b, "?timeout="...)
-	b = strconv.AppendInt(b, int64(c.plan.Hold), 10)
+	b := c.polling.append(c.request[:0], int(k.topic))
 	if k.since > 0 {
 		b = append(b, "&since="...)
 		b = strconv.AppendUint(b, k.since, 10)

@@ -2,10 +2,12 @@
 // and a process has descriptors of its own. A program that uses it calls Main when its first argument is Command.
 //
 // A server answers GET /plaintext with Greeting, GET /poll/TOPIC?timeout=SECONDS&since=ID with {"id":N,"data":"..."} when there is a message,
-// or with 204, and POST /publish/TOPIC with {"id":N,"reached":N}.
+// or with 204, and POST /publish/TOPIC with {"id":N,"reached":N}. Targets say otherwise for servers that have these elsewhere.
 package crowd
 
 import (
+	"cmp"
+	"strings"
 	"time"
 )
 
@@ -19,8 +21,8 @@ type Plan struct {
 	Mode       string // one of the modes below
 	Addr       string // the server
 	Publish    string // where messages are published, "" for Addr
-	Grip       bool   // they are published as to Pushpin
-	Number     int    // of the crowd, when there are several: it chooses source addresses
+	Targets    Targets
+	Number     int // of the crowd, when there are several: it chooses source addresses
 	Clients    int
 	Topics     int           // Clients is a multiple
 	Rate       int           // messages a second, in all
@@ -34,6 +36,39 @@ type Plan struct {
 	Retry      bool          // what is answered with 5xx before a wake is sent again
 	Probe      bool          // /plaintext is asked for at the same time
 	Limit      time.Duration // after which the crowd ends, whatever it does
+}
+
+// Targets are the request targets of a server. What is "" is as in weir's demo.
+type Targets struct {
+	Hello   string // answered with Greeting
+	Poll    string // with {topic} and {timeout}
+	Publish string // with {topic}
+	// Message is the content that is published, with {topic}, {id} and {data}; "" is the data alone. The answer to a content of one's own
+	// is of another kind, so that only its status counts, and the message has the id that it was given.
+	Message string
+}
+
+func (t Targets) completed() Targets {
+	return Targets{cmp.Or(t.Hello, "/plaintext"), cmp.Or(t.Poll, "/poll/{topic}?timeout={timeout}"), cmp.Or(t.Publish, "/publish/{topic}"), t.Message}
+}
+
+// An around is a text that a topic is put into, where it has a place for one.
+type around struct {
+	before, after string
+	topic         bool
+}
+
+func newAround(text string) (a around) {
+	a.before, a.after, a.topic = strings.Cut(text, "{topic}")
+	return a
+}
+
+func (a around) append(b []byte, topic int) []byte {
+	b = append(b, a.before...)
+	if a.topic {
+		b = appendTopic(b, topic)
+	}
+	return append(b, a.after...)
 }
 
 const (

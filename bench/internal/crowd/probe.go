@@ -27,6 +27,7 @@ const (
 // for a core where that is allowed: the figures are to be about the server, and not about the crowd beside it.
 type probe struct {
 	target syscall.SockaddrInet4
+	hello  []byte
 	quit   chan struct{}
 	done   chan struct{}
 	ready  chan error
@@ -49,12 +50,12 @@ type sample struct {
 type span struct{ from, to time.Time }
 
 // startProbe makes one request, and begins.
-func startProbe(addr string) (*probe, error) {
-	target, err := parseTarget(addr)
+func startProbe(plan Plan) (*probe, error) {
+	target, err := parseTarget(plan.Addr)
 	if err != nil {
 		return nil, err
 	}
-	p := &probe{target: target, fd: -1, buffer: make([]byte, 4<<10),
+	p := &probe{target: target, hello: helloRequest(plan.Targets.Hello), fd: -1, buffer: make([]byte, 4<<10),
 		quit: make(chan struct{}), done: make(chan struct{}), ready: make(chan error, 1)}
 	go p.run()
 	return p, <-p.ready
@@ -113,7 +114,7 @@ func (p *probe) exchange() (err error) {
 			return err
 		}
 	}
-	if err := writeAll(p.fd, greetingRequest); err != nil {
+	if err := writeAll(p.fd, p.hello); err != nil {
 		return err
 	}
 	for n := 0; ; {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/weirhttp/weir/bench/internal/response"
@@ -14,7 +15,8 @@ import (
 type publisher struct {
 	target   syscall.SockaddrInet4
 	from     [4]byte
-	grip     bool
+	begin    around // of the request line
+	message  string // the content, as in Targets
 	poller   *poller
 	number   int32  // under which the poller knows it; negative, as the clients' are not
 	fd       int    // -1 when there is no connection
@@ -35,8 +37,9 @@ func (c *crowd) newPublisher(i int, answered func(n int, id uint64, reached int)
 	if err != nil {
 		return nil, err
 	}
-	p := &publisher{target: target, from: source(c.plan.Number, i), grip: c.plan.Grip, poller: c.poller,
+	p := &publisher{target: target, from: source(c.plan.Number, i), message: c.plan.Targets.Message, poller: c.poller,
 		number: int32(-1 - i), fd: -1, answered: answered}
+	p.begin = newAround("POST " + c.plan.Targets.Publish)
 	return p, p.connect()
 }
 
@@ -51,20 +54,11 @@ func (p *publisher) connect() (err error) {
 // publish queues a message, which is known as n when it is answered. Data is printable and needs no escapes.
 func (p *publisher) publish(n, topic int, data []byte) {
 	p.body = append(p.body[:0], data...)
-	path := []byte("/publish/")
-	if p.grip {
-		p.body = append(p.body[:0], `{"items":[{"channel":"`...)
-		p.body = appendTopic(p.body, topic)
-		p.body = append(p.body, `","formats":{"http-response":{"headers":{"Content-Type":"application/json"},"body":"{\"id\":`...)
-		p.body = strconv.AppendInt(p.body, int64(n), 10)
-		p.body = append(p.body, `,\"data\":\"`...)
-		p.body = append(p.body, data...)
-		p.body = append(p.body, `\"}"}}}]}`...)
-	} else {
-		path = appendTopic(path, topic)
+	if p.message != "" {
+		topic := string(appendTopic(nil, topic))
+		p.body = append(p.body[:0], strings.NewReplacer("{topic}", topic, "{id}", strconv.Itoa(n), "{data}", string(data)).Replace(p.message)...)
 	}
-	p.out = append(p.out, "POST "...)
-	p.out = append(p.out, path...)
+	p.out = p.begin.append(p.out, topic)
 	p.out = append(p.out, " HTTP/1.1\r\nHost: longpoll\r\nContent-Length: "...)
 	p.out = strconv.AppendInt(p.out, int64(len(p.body)), 10)
 	p.out = append(p.out, "\r\n\r\n"...)
@@ -162,7 +156,7 @@ func (p *publisher) answer(r response.Response) error {
 	if p.first++; p.first == len(p.pending) {
 		p.pending, p.first = p.pending[:0], 0
 	}
-	if p.grip {
+	if p.message != "" {
 		return p.answered(n, uint64(n), -1)
 	}
 	id, err := member(r.Content, `"id"`)

@@ -16,6 +16,7 @@ type waker struct {
 	*crowd
 	publisher *publisher
 	rounds    int
+	woken     bool // and not waiting again
 
 	left    int // clients without it
 	id      uint64
@@ -34,27 +35,21 @@ func newWaker(c *crowd) (*waker, error) {
 	return w, err
 }
 
-// wakes wakes all as often as told, with a pause before each so that every request has arrived.
+// wakes wakes all as often as told, with a pause before each so that every request has arrived. Told 0, it has all wait again.
 func (w *waker) wakes(count int) (report Report, err error) {
 	var p *probe
 	if w.plan.Probe {
-		if p, err = startProbe(w.plan.Addr); err != nil {
+		if p, err = startProbe(w.plan); err != nil {
 			return report, err
 		}
 		defer p.stop()
 	}
+	if count == 0 {
+		err = w.waitAgain()
+	}
 	var spans []span
 	for range count {
-		if w.rounds > 0 {
-			began := time.Now()
-			for i := range w.clients {
-				time.Sleep(time.Until(w.paced(began, i)))
-				if err := w.poll(i); err != nil {
-					return report, err
-				}
-			}
-		}
-		if err := w.settle(); err != nil {
+		if err := w.waitAgain(); err != nil {
 			return report, err
 		}
 		from := time.Now()
@@ -70,11 +65,27 @@ func (w *waker) wakes(count int) (report Report, err error) {
 		p.stop()
 		report.Probe = p.result(spans)
 	}
-	return report, nil
+	return report, err
+}
+
+// waitAgain has all clients wait that do not, and gives the server time.
+func (w *waker) waitAgain() error {
+	if w.woken {
+		w.woken = false
+		began := time.Now()
+		for i := range w.clients {
+			time.Sleep(time.Until(w.paced(began, i)))
+			if err := w.poll(i); err != nil {
+				return err
+			}
+		}
+	}
+	return w.settle()
 }
 
 func (w *waker) wake(from time.Time) (result WakeResult, err error) {
 	w.rounds++
+	w.woken = true
 	w.left, w.answers = len(w.clients), 0
 	var (
 		data      = fmt.Appendf(nil, "news %d of crowd %d", w.rounds, w.plan.Number)

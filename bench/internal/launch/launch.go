@@ -36,7 +36,7 @@ func CountedBy() (word, reason string) {
 
 // A Server is a started entry. Any goroutine may look at it; the one that has started it stops it.
 type Server struct {
-	Port      int
+	Values    registry.Values // with those of this run
 	Addr      string
 	Processes []*child.Process // those that were started, without what they have started; the last one listens
 
@@ -58,8 +58,14 @@ type Options struct {
 // Start starts the server and returns once it is ready. It must be called on a goroutine that is locked to a thread which stays, see child.Start.
 func Start(ctx context.Context, o Options) (s *Server, err error) {
 	s = &Server{}
-	if s.Port, s.Addr, err = o.Ports.Free(); err != nil {
+	s.Values = o.Values
+	if s.Values.Port, s.Addr, err = o.Ports.Free(); err != nil {
 		return nil, err
+	}
+	for _, more := range []*int{&s.Values.Port2, &s.Values.Port3} {
+		if *more, _, err = o.Ports.Free(); err != nil {
+			return nil, err
+		}
 	}
 	if s.dir, err = os.MkdirTemp("", "weir-bench-"); err != nil {
 		return nil, err
@@ -73,9 +79,9 @@ func Start(ctx context.Context, o Options) (s *Server, err error) {
 }
 
 func (s *Server) start(ctx context.Context, o Options) error {
-	e, v := o.Server.Entry, o.Values
-	v.Binary, v.Port, v.Dir, v.Python = o.Server.Binary, s.Port, s.dir, registry.Python
-	for _, file := range e.Files(v) {
+	e, v := o.Server.Entry, &s.Values
+	v.Binary, v.Dir, v.Python = o.Server.Binary, s.dir, registry.Python
+	for _, file := range e.Files(*v) {
 		if err := os.WriteFile(filepath.Join(s.dir, file.Path), []byte(file.Text), 0o644); err != nil {
 			return err
 		}
@@ -84,7 +90,7 @@ func (s *Server) start(ctx context.Context, o Options) error {
 	if v.Apps != "" {
 		env = []string{"PYTHONDONTWRITEBYTECODE=1", "PYTHONPATH=" + v.Apps}
 	}
-	for _, command := range [][]string{e.Before(v), append(e.Command(v, o.Closing), o.More...)} {
+	for _, command := range [][]string{e.Before(*v), append(e.Command(*v, o.Closing), o.More...)} {
 		if len(command) == 0 {
 			continue
 		}

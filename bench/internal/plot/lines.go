@@ -96,7 +96,7 @@ func milliseconds(v float64) string {
 }
 
 // Memory draws bytes over connections.
-func Memory(title string, all []Series) string {
+func Memory(title, below string, all []Series) string {
 	mostX, mostY := 0.0, 0.0
 	var said []string
 	for _, s := range all {
@@ -115,7 +115,7 @@ func Memory(title string, all []Series) string {
 		y.ticks = append(y.ticks, tick*mebibyte)
 	}
 	y.most = y.ticks[len(y.ticks)-1]
-	return lines(title, strings.Join(said, "; "), "idle connections", x, y, all)
+	return lines(title, strings.Join(said, "; "), below, x, y, all)
 }
 
 func mebibytes(v float64) string { return Short(v/(1<<20)) + " MiB" }

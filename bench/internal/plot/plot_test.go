@@ -110,12 +110,12 @@ func TestLatency(t *testing.T) {
 }
 
 func TestMemory(t *testing.T) {
-	svg := Memory("memory", []Series{{"weir", "series-0", []Point{{0, 10 << 20}, {10_000, 12 << 20}, {19_000, 15 << 20}}}})
+	svg := Memory("memory", "idle connections", []Series{{"weir", "series-0", []Point{{0, 10 << 20}, {10_000, 12 << 20}, {19_000, 15 << 20}}}})
 	inside(t, svg, tall)
 	if !strings.Contains(svg, "weir 15 MiB with 19k connections") || !strings.Contains(svg, ">20k<") {
 		t.Errorf("what it says: %s", svg)
 	}
-	inside(t, Memory("none", nil), tall)
+	inside(t, Memory("none", "idle connections", nil), tall)
 }
 
 func parse(t *testing.T, s string) float64 {

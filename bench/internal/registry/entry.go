@@ -25,6 +25,8 @@ type Entry struct {
 	Routes map[string]string `toml:"routes"`
 	// Closes says that every answer is the last one of its connection, whatever the client asks for.
 	Closes bool `toml:"closes"`
+	// Longpoll is what a server offers that lets clients wait for messages; nil for nothing.
+	Longpoll *Longpoll `toml:"longpoll"`
 
 	base string // the folder that paths are relative to
 }
@@ -47,6 +49,16 @@ type Start struct {
 	Files   []File   `toml:"files"`   // written into {dir} before
 	Ready   string   `toml:"ready"`   // a target that must be answered with 200; "" waits for the port only
 	Within  Duration `toml:"within"`  // how long that may take; 10 s when it is not given
+}
+
+// A Longpoll has the request targets of the long-poll cases. servers/README.md tells what is answered to them.
+type Longpoll struct {
+	Hello   string `toml:"hello"`   // GET: a client's first request
+	Poll    string `toml:"poll"`    // GET: with {topic} and {timeout}
+	Publish string `toml:"publish"` // POST: with {topic}; http://127.0.0.1:{port2} may be in front
+	Message string `toml:"message"` // what is posted: with {topic}, {id} and {data}; "" is the data alone
+	Pace    int    `toml:"pace"`    // polls a second that it takes in; 0 for as fast as can be
+	Most    int    `toml:"most"`    // clients that it is tried with; 0 for any number
 }
 
 // A File is configuration which is made for one run of a server, in a folder that is removed behind it.
@@ -84,15 +96,17 @@ const readyWithin = 10 * time.Second
 type Values struct {
 	Binary         string
 	Port           int
+	Port2, Port3   int // more ports, for what it likes
 	Loops, Workers int
 	Dir            string // for the files of the run
+	Here           string // what paths in the entry are relative to; filled in by the entry
 	Python         string // the interpreter
 	App, Apps      string // a module that has an application named app, and the folder of all of them
 }
 
 var (
-	placeholder  = regexp.MustCompile(`\{[a-z]+\}`)
-	placeholders = []string{"{binary}", "{port}", "{loops}", "{workers}", "{dir}", "{python}", "{app}", "{apps}", "{user}"}
+	placeholder  = regexp.MustCompile(`\{[a-z0-9]+\}`)
+	placeholders = []string{"{binary}", "{port}", "{port2}", "{port3}", "{loops}", "{workers}", "{dir}", "{here}", "{python}", "{app}", "{apps}", "{user}"}
 )
 
 func (v Values) replacer() *strings.Replacer {
@@ -100,7 +114,8 @@ func (v Values) replacer() *strings.Replacer {
 	if me, err := user.Current(); err == nil {
 		name = me.Username
 	}
-	return strings.NewReplacer("{binary}", v.Binary, "{port}", strconv.Itoa(v.Port), "{loops}", strconv.Itoa(v.Loops),
+	return strings.NewReplacer("{binary}", v.Binary, "{port}", strconv.Itoa(v.Port), "{port2}", strconv.Itoa(v.Port2),
+		"{port3}", strconv.Itoa(v.Port3), "{here}", v.Here, "{loops}", strconv.Itoa(v.Loops),
 		"{workers}", strconv.Itoa(v.Workers), "{dir}", v.Dir, "{python}", v.Python, "{app}", v.App, "{apps}", v.Apps, "{user}", name)
 }
 
@@ -110,11 +125,31 @@ func (e Entry) Command(v Values, closing bool) []string {
 	if closing {
 		words = append(words, e.Start.Closing...)
 	}
+	v.Here = e.base
 	return v.fill(words)
 }
 
 // Before is what is run in front of it, nil for nothing.
-func (e Entry) Before(v Values) []string { return v.fill(slices.Clone(e.Start.Before)) }
+func (e Entry) Before(v Values) []string {
+	v.Here = e.base
+	words := v.fill(slices.Clone(e.Start.Before))
+	if len(words) > 0 {
+		if path, err := lookUp(words[0]); err == nil {
+			words[0] = path
+		}
+	}
+	return words
+}
+
+// PublishAt is where messages are published: an address and a target.
+func (l Longpoll) PublishAt(v Values) (addr, target string) {
+	target = v.replacer().Replace(l.Publish)
+	if rest, elsewhere := strings.CutPrefix(target, "http://"); elsewhere {
+		addr, target, _ = strings.Cut(rest, "/")
+		return addr, "/" + target
+	}
+	return fmt.Sprintf("127.0.0.1:%d", v.Port), target
+}
 
 func (v Values) fill(words []string) []string {
 	r := v.replacer()
@@ -127,6 +162,7 @@ func (v Values) fill(words []string) []string {
 // Files are those of the run, with their placeholders replaced.
 func (e Entry) Files(v Values) []File {
 	files := slices.Clone(e.Start.Files)
+	v.Here = e.base
 	r := v.replacer()
 	for i, file := range files {
 		files[i].Text = r.Replace(file.Text)
@@ -182,8 +218,18 @@ func (e *Entry) check() error {
 			say("start.files: path %q: want the name of a file in {dir}", file.Path)
 		}
 	}
-	if len(e.Routes) == 0 {
-		say("routes: there is none")
+	if len(e.Routes) == 0 && e.Longpoll == nil {
+		say("routes: there is none, and no longpoll")
+	}
+	if l := e.Longpoll; l != nil {
+		for _, target := range [][2]string{{"hello", l.Hello}, {"poll", l.Poll}, {"publish", strings.TrimPrefix(l.Publish, "http://127.0.0.1:{port2}")}} {
+			if !strings.HasPrefix(target[1], "/") {
+				say("longpoll: %s = %q: want a path", target[0], target[1])
+			}
+		}
+		if l.Pace < 0 || l.Most < 0 {
+			say("longpoll: pace and most are not negative")
+		}
 	}
 	for _, name := range sortedKeys(e.Routes) {
 		if !slices.Contains(RouteNames, name) {

@@ -107,7 +107,7 @@ func fieldOf(t reflect.Type, key string) (reflect.Type, bool) {
 	}
 	for i := range t.NumField() {
 		if f := t.Field(i); f.Tag.Get("toml") == key {
-			if f.Type.Kind() == reflect.Slice {
+			if f.Type.Kind() == reflect.Slice || f.Type.Kind() == reflect.Pointer {
 				return f.Type.Elem(), true
 			}
 			return f.Type, true

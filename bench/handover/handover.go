@@ -1,42 +1,33 @@
-// Command handover measures what it costs weir that applications may block, and what the other clients notice of those
-// that do: CPU a request, clients beside sleeping and computing calls, the first call of all that blocks, and an idle server.
-//
-//	handover                                 every case against weir, which is built first
-//	handover --weir ../bin/weir --cases burners,cold --rounds 5
-//	handover --env GOMAXPROCS=2              the server with other surroundings
+// Package handover measures what it costs weir that applications may block, and what the other clients notice of those
+// that do: CPU a request, clients beside sleeping and computing calls, the first call of all that blocks, and an idle server. It is what
+// `weir-bench handover` runs.
 //
 // The exit status is 0 when every bar was met, 1 when one was missed or a run failed, 2 for wrong usage. Linux only: it
 // reads the CPU clocks of other processes.
-package main
+package handover
 
 import (
 	"context"
 	"io"
-	"os"
 	"runtime"
 	"slices"
 
 	"github.com/weirhttp/weir/bench/internal/machine"
-	"github.com/weirhttp/weir/bench/internal/proc"
 	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
-
-func run(args []string) int {
-	proc.RaiseDescriptorLimit()
+// Main runs the cases, and returns the exit status. On the main goroutine.
+func Main(args []string) int {
 	// The thread of an open loop must find a processor, as Go counts them, when it returns from a system call.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), 8))
-	return program.Main("handover", func(ctx context.Context) (missed bool, err error) {
+	return program.Main("weir-bench handover", func(ctx context.Context) (missed bool, err error) {
 		o, err := parseOptions(args)
 		if err != nil {
 			return false, program.Wrong(err)
 		}
-		if o.weir == "" {
-			if o.weir, err = o.build(ctx); err != nil {
-				return false, err
-			}
+		if err := o.weir.Build(ctx); err != nil {
+			return false, err
 		}
 		where := machine.Describe()
 		lines := measureAll(ctx, o)
