@@ -126,9 +126,11 @@ func (c benchCase) routes() []string {
 	return []string{c.route}
 }
 
-func caseNames() []string {
-	names := make([]string, len(allCases))
-	for i, c := range allCases {
+func caseNames() []string { return namesOf(allCases) }
+
+func namesOf(cases []benchCase) []string {
+	names := make([]string, len(cases))
+	for i, c := range cases {
 		names[i] = c.Name
 	}
 	return names

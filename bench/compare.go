@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -80,12 +79,9 @@ func parseCompare(args []string) (opts *options, pair [2]server, most float64, e
 		return nil, pair, 0, err
 	}
 	for i, name := range []string{"A", "B"} {
-		path, err := filepath.Abs(fs.Arg(i))
+		path, err := program.Executable(fs.Arg(i))
 		if err != nil {
-			return nil, pair, 0, err
-		}
-		if _, err := os.Stat(path); err != nil {
-			return nil, pair, 0, err
+			return nil, pair, 0, fmt.Errorf("%w (two programs are compared, or two folders of results)", err)
 		}
 		pair[i] = serverOf(registry.Prepared{Entry: entries[0], Binary: path, VersionText: entries[0].VersionOf(context.Background(), path)})
 		pair[i].Name, pair[i].Args = name, strings.Fields([]string{argsA, argsB}[i])

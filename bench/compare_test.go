@@ -9,14 +9,14 @@ import (
 )
 
 func TestCompareOptions(t *testing.T) {
-	opts, pair, most, err := parseCompare([]string{"-rounds", "11", "-load", "go", "-most", "1.1", "-args-a", "--loops 1", "main.go", "cases.go"})
+	opts, pair, most, err := parseCompare([]string{"-rounds", "11", "-load", "go", "-most", "1.1", "-args-a", "--loops 1", "/bin/sh", "/bin/true"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if opts.rounds != 11 || opts.wrk != "" || len(opts.cases) != 2 || opts.cases[0].Name != "plaintext-64" || opts.cases[1].Name != "pipelined" {
 		t.Errorf("got %+v", opts)
 	}
-	if most != 1.1 || pair[0].Name != "A" || pair[1].Name != "B" || !strings.HasSuffix(pair[1].binary, "/cases.go") {
+	if most != 1.1 || pair[0].Name != "A" || pair[1].Name != "B" || !strings.HasSuffix(pair[1].binary, "/true") {
 		t.Errorf("got %+v", pair)
 	}
 	if got, want := pair[0].shown(false), "weir demo --bind 127.0.0.1:{port} --loops 1"; got != want {
@@ -27,16 +27,16 @@ func TestCompareOptions(t *testing.T) {
 func TestWrongCompare(t *testing.T) {
 	for line, want := range map[string]string{
 		"":                              "2 paths",
-		"main.go":                       "2 paths",
-		"main.go main.go main.go":       "2 paths",
-		"main.go /nowhere/weir":         "/nowhere/weir",
-		"-rounds 9 main.go main.go":     "-rounds 9",
-		"-rounds 51 main.go main.go":    "-rounds 51",
-		"-duration 1ms main.go main.go": "-duration",
-		"-cases slow main.go main.go":   "slow",
-		"-cases fast main.go main.go":   "fast",
-		"-load ab main.go main.go":      "ab",
-		"-nonsense main.go main.go":     "nonsense",
+		"/bin/sh":                       "2 paths",
+		"/bin/sh /bin/sh /bin/sh":       "2 paths",
+		"/bin/sh /nowhere/weir":         "/nowhere/weir",
+		"-rounds 9 /bin/sh /bin/sh":     "-rounds 9",
+		"-rounds 51 /bin/sh /bin/sh":    "-rounds 51",
+		"-duration 1ms /bin/sh /bin/sh": "-duration",
+		"-cases slow /bin/sh /bin/sh":   "slow",
+		"-cases fast /bin/sh /bin/sh":   "fast",
+		"-load ab /bin/sh /bin/sh":      "ab",
+		"-nonsense /bin/sh /bin/sh":     "nonsense",
 	} {
 		_, _, _, err := parseCompare(strings.Fields(line))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {

@@ -36,14 +36,22 @@ func listCommand(_ context.Context, args []string) error {
 		return nil
 	}
 	list(os.Stdout, entries)
+	if names := packages(entries); len(names) > 0 {
+		fmt.Println("\nmake bench-deps installs what is missing:", strings.Join(names, " "))
+	}
 	return nil
 }
 
 // packages of what is not installed, and has one: servers, frameworks and wrk.
 func packages(entries []registry.Entry) (names []string) {
 	for _, e := range entries {
-		if e.Installed() != nil && e.Find.Package != "" && !slices.Contains(names, e.Find.Package) {
-			names = append(names, e.Find.Package)
+		if e.Installed() == nil {
+			continue
+		}
+		for _, name := range strings.Fields(e.Find.Package) {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	for _, c := range allCases {

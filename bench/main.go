@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -63,7 +64,7 @@ var commands = map[string]func(context.Context, []string) error{
 
 const usageText = `weir-bench compares HTTP servers on one machine.
 
-	weir-bench run [flags]         measure, and write a report (also without "run")
+	weir-bench run [flags]         measure, and write a report (also without "run", when there are flags)
 	weir-bench report DIR          write report.md and report.html again from the raw figures
 	weir-bench compare A B         two builds of weir, side by side; or two folders of results
 	weir-bench list                servers and cases, and what is missing here
@@ -89,16 +90,22 @@ func main() {
 }
 
 func dispatch(args []string) int {
-	name := "run"
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		name, args = args[0], args[1:]
+	if len(args) == 0 {
+		fmt.Fprint(os.Stderr, usageText)
+		return exitUsage
+	}
+	name := args[0]
+	switch {
+	case slices.Contains([]string{"help", "-h", "-help", "--help"}, name):
+		fmt.Print(usageText)
+		return 0
+	case strings.HasPrefix(name, "-"):
+		name = "run"
+	default:
+		args = args[1:]
 	}
 	if child, ok := children[name]; ok {
 		return child(args)
-	}
-	if name == "help" {
-		fmt.Print(usageText)
-		return 0
 	}
 	if suite, ok := suites[name]; ok {
 		return suite(args)

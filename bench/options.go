@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -47,7 +46,7 @@ standard error. Exit status: 0 all runs were good, 1 a run or a build failed, 2 
 
 // lists says in a usage what a list may have.
 func lists(what string, names []string) string {
-	return "which " + what + ", comma-separated, of " + strings.Join(names, ",") + " (default: those of the preset)"
+	return "which " + what + ", comma-separated, of " + strings.Join(names, ", ") + " (default: those of the preset)"
 }
 
 func parseOptions(args []string) (*options, error) {
@@ -55,10 +54,10 @@ func parseOptions(args []string) (*options, error) {
 	fs := newFlags("run", runUsage)
 	var load, own, cases, servers string
 	fs.StringVar(&opts.preset, "preset", "core", "how much: "+strings.Join(presetNames(), ", "))
-	fs.DurationVar(&opts.duration, "duration", 0, "length of a run, whole seconds (default: that of the preset)")
+	fs.DurationVar(&opts.duration, "duration", 0, "length of a run, whole seconds as in 2s (default: that of the preset)")
 	fs.IntVar(&opts.rounds, "rounds", 0, "runs of each server in each case (default: that of the preset)")
 	fs.StringVar(&cases, "cases", "", lists("cases", caseNames()))
-	fs.StringVar(&servers, "servers", "", "which servers, comma-separated (default: those of the preset, and of -registry)")
+	fs.StringVar(&servers, "servers", "", "which servers, comma-separated (default: those of the preset, and of -registry; with -cases and without -preset, all that can)")
 	registryFlag(fs, &own)
 	fs.StringVar(&load, "load", "auto", "load generator of closed loops: wrk, go, or auto (wrk when it is installed)")
 	fs.StringVar(&opts.weir, "weir", "", "path of a built weir (default: build it from this repository)")
@@ -97,8 +96,18 @@ func parseOptions(args []string) (*options, error) {
 	if opts.dir, err = program.Module(); err != nil {
 		return nil, err
 	}
-	if opts.entries, err = chooseEntries(opts.dir, own, servers, p.servers); err != nil {
+	usual := p.servers
+	if set["cases"] && !set["preset"] {
+		usual = nil
+	}
+	if opts.entries, err = chooseEntries(opts.dir, own, servers, usual); err != nil {
 		return nil, err
+	}
+	all := opts.cases
+	opts.cases = slices.DeleteFunc(slices.Clone(all), func(c benchCase) bool { return !anyOffers(opts.entries, c) })
+	if set["cases"] && len(opts.cases) < len(all) || len(opts.cases) == 0 {
+		return nil, fmt.Errorf("none of the servers %s is in one of the cases %s; weir-bench list tells which are",
+			strings.Join(entryNames(opts.entries), ", "), strings.Join(namesOf(all), ", "))
 	}
 	if servers == "" { // what has nothing to do need not be built
 		opts.entries = slices.DeleteFunc(opts.entries, func(e registry.Entry) bool {
@@ -133,8 +142,9 @@ func (f flags) parse(args []string, want int) error {
 			fmt.Print(f.usage)
 			f.SetOutput(os.Stdout)
 			f.PrintDefaults()
+			return err
 		}
-		return err
+		return fmt.Errorf("%w (see -h)", err)
 	}
 	if f.NArg() != want {
 		if want == 0 {
@@ -166,14 +176,10 @@ func (o *options) check(load string) error {
 		names[v.name] = true
 	}
 	if o.weir != "" {
-		path, err := filepath.Abs(o.weir)
-		if err != nil {
+		var err error
+		if o.weir, err = program.Executable(o.weir); err != nil {
 			return fmt.Errorf("-weir: %w", err)
 		}
-		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("-weir: %w", err)
-		}
-		o.weir = path
 	}
 
 	wrk, lookErr := exec.LookPath("wrk")
@@ -182,7 +188,7 @@ func (o *options) check(load string) error {
 		o.wrk = wrk
 	case "wrk":
 		if lookErr != nil {
-			return fmt.Errorf("-load wrk: %w", lookErr)
+			return fmt.Errorf("-load wrk: %w (apt-get install wrk)", lookErr)
 		}
 		o.wrk = wrk
 	case "go":
@@ -211,6 +217,10 @@ func chooseEntries(module, own, list string, usual []string) ([]registry.Entry, 
 	return slices.DeleteFunc(entries, func(e registry.Entry) bool { return !chosen(e) }), nil
 }
 
+func anyOffers(entries []registry.Entry, c benchCase) bool {
+	return slices.ContainsFunc(entries, func(e registry.Entry) bool { return serverOf(registry.Prepared{Entry: e}).offers(c) })
+}
+
 // parseVariant takes "name=args", or bare args, which start with a dash and
 // are then the name as well.
 func parseVariant(value string) (weirVariant, error) {
@@ -232,7 +242,7 @@ func choose(what, list string, known []string) ([]string, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		name = strings.TrimSpace(name)
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("-%s: unknown %q, want some of %s", what, name, strings.Join(known, ","))
+			return nil, fmt.Errorf("-%s: unknown %q, want some of %s", what, name, strings.Join(known, ", "))
 		}
 		wanted[name] = true
 	}

@@ -57,13 +57,37 @@ func TestWrongUsage(t *testing.T) {
 		"--weir-args --a --weir-args --a":    "--a",
 		"--servers gnet --weir-args --loops": "-weir-args",
 		"--weir /nowhere/weir":               "/nowhere/weir",
-		"--preset some":                      "quick, core, python, longpoll, full",
-		"--into /nowhere":                    "-into",
+		"--weir /etc/passwd":                 "not a program",
+		"--weir /tmp":                        "not a program",
+		"--servers weir --cases longpoll-1k,python-raw": "python-raw",
+		"--servers fasthttp --cases longpoll-1k":        "weir-bench list",
+		"--preset some":                                 "quick, core, python, longpoll, full",
+		"--into /nowhere":                               "-into",
 	}
 	for line, want := range cases {
 		_, err := parseOptions(strings.Fields(line))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v, want one line with %q", line, err, want)
+		}
+	}
+}
+
+// TestChosenServers: cases without servers have all that are in them; a preset keeps its own; what a server is not in is left out of a preset.
+func TestChosenServers(t *testing.T) {
+	for _, c := range []struct{ args, servers, cases []string }{
+		{[]string{"-cases", "longpoll-5k"}, []string{"weir", "tornado long-poll", "gevent long-poll", "Pushpin"}, []string{"longpoll-5k"}},
+		{[]string{"-cases", "longpoll-5k", "-preset", "core"}, []string{"weir"}, []string{"longpoll-5k"}},
+		{[]string{"-servers", "weir run, waitress", "-cases", "python-raw"}, []string{"weir run", "waitress"}, []string{"python-raw"}},
+		{[]string{"-servers", "nginx", "-preset", "quick"}, []string{"nginx"}, []string{"plaintext-64", "pipelined", "rate-common"}},
+		{[]string{"-servers", "Pushpin", "-preset", "longpoll"}, []string{"Pushpin"}, []string{"longpoll-1k", "longpoll-5k"}},
+	} {
+		opts, err := parseOptions(c.args)
+		if err != nil {
+			t.Errorf("%q: %v", c.args, err)
+			continue
+		}
+		if got := entryNames(opts.entries); !slices.Equal(got, c.servers) || !slices.Equal(namesOf(opts.cases), c.cases) {
+			t.Errorf("%q: %q, %q", c.args, got, namesOf(opts.cases))
 		}
 	}
 }

@@ -36,6 +36,9 @@ func runCommand(ctx context.Context, args []string) error {
 	var leftCases []missing
 	opts.cases, leftCases = installedCases(opts.cases)
 	left = append(left, leftCases...)
+	for _, m := range left {
+		fmt.Fprintln(os.Stderr, "left out:", m.Name, "is", m.Why)
+	}
 	begun := time.Now()
 	r := &results{
 		Schema: schema, Begun: begun.UTC().Truncate(time.Second), Machine: machine.Describe(), Generator: opts.generator(),

@@ -1,5 +1,5 @@
 // Package browser has a headless Chromium click through what weir shows in a browser: examples/chat, examples/flask_chat, the demo and
-// its page for operators, and Django's admin.
+// its page for operators, Django's admin, and the report of bench.
 //
 // SCREENSHOTS=DIR keeps pictures of the pages in DIR.
 package browser

@@ -3,6 +3,7 @@ package plot
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Bar is a figure with the bounds of its interval.
@@ -13,18 +14,21 @@ type Bar struct {
 }
 
 const (
-	labels = 88 // units on the left of bars
-	values = 52 // on their right
-	pitch  = 24
-	thick  = 13
+	leastLabels = 88 // units on the left of bars
+	mostLabels  = 160
+	letter      = 6  // of a label, about
+	values      = 52 // on the right of bars
+	pitch       = 24
+	thick       = 13
 )
 
 // Bars draws one below the other, all from zero.
 func Bars(title, unit string, bars []Bar) string {
-	most := 0.0
+	most, labels := 0.0, float64(leastLabels)
 	var said []string
 	for _, b := range bars {
 		most = max(most, b.Value, b.High)
+		labels = min(max(labels, float64(letter*utf8.RuneCountInString(shortened(b.Label))+8)), mostLabels)
 		said = append(said, fmt.Sprintf("%s %s (%s to %s)", b.Label, Short(b.Value), Short(b.Low), Short(b.High)))
 	}
 	if most == 0 {
@@ -41,7 +45,7 @@ func Bars(title, unit string, bars []Bar) string {
 		if b.Mine {
 			class = "bar mine"
 		}
-		d.text("label", "end", labels-6, middle+4, b.Label)
+		d.text("label", "end", labels-6, middle+4, shortened(b.Label))
 		d.rect(class, labels, middle-thick/2, at(b.Value)-labels, thick)
 		if b.High > b.Low {
 			d.line("whisker", at(b.Low), middle, at(b.High), middle)
@@ -51,4 +55,13 @@ func Bars(title, unit string, bars []Bar) string {
 		d.text("value", "start", max(at(b.Value), at(b.High))+5, middle+4, Short(b.Value))
 	}
 	return d.end()
+}
+
+// shortened is a label that there is room for.
+func shortened(label string) string {
+	const most = (mostLabels - 8) / letter
+	if letters := []rune(label); len(letters) > most {
+		return string(letters[:most-1]) + "…"
+	}
+	return label
 }

@@ -83,6 +83,14 @@ func TestBars(t *testing.T) {
 		t.Errorf("whiskers where there is no interval: %s", svg)
 	}
 	inside(t, Bars("none", "us", nil), 4)
+	// A long label makes room for itself, and a longer one is cut.
+	for label, want := range map[string]string{"tornado long-poll": `x="104" y="18">tornado long-poll<`, strings.Repeat("x", 40): strings.Repeat("x", 24) + "…<"} {
+		svg := Bars("long", "us", []Bar{{label, 5, 4, 6, false}})
+		inside(t, svg, pitch+4)
+		if !strings.Contains(svg, want) {
+			t.Errorf("%q is not in %s", want, svg)
+		}
+	}
 }
 
 // TestLatency: on HdrHistogram's axis each nine takes as much room as the one before.

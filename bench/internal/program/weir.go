@@ -33,13 +33,26 @@ func (w *Weir) Check() (err error) {
 	if w.Module, err = Module(); err != nil || w.Path == "" {
 		return err
 	}
-	if w.Path, err = filepath.Abs(w.Path); err == nil {
-		_, err = os.Stat(w.Path)
-	}
-	if err != nil {
+	if w.Path, err = Executable(w.Path); err != nil {
 		return fmt.Errorf("--weir: %w", err)
 	}
 	return nil
+}
+
+// Executable is the absolute path of a program that can be started.
+func Executable(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "", err
+	case info.IsDir() || info.Mode()&0o111 == 0:
+		return "", fmt.Errorf("%s is not a program", path)
+	}
+	return path, nil
 }
 
 // Build makes the program when none was named.
@@ -52,7 +65,7 @@ func (w *Weir) Build(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", w.Path, "./cmd/weir")
 	cmd.Dir = filepath.Dir(w.Module)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building weir: %w\n%s", err, out)
+		return fmt.Errorf("building weir, as no --weir names one: %w\n%s", err, out)
 	}
 	return nil
 }
@@ -71,11 +84,13 @@ func Module() (string, error) {
 func Parse(fs *flag.FlagSet, args []string) error {
 	fs.SetOutput(io.Discard)
 	err := fs.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
 		fs.SetOutput(os.Stdout)
 		fs.Usage()
-	}
-	if err == nil && fs.NArg() > 0 {
+	case err != nil:
+		err = fmt.Errorf("%w (see -h)", err)
+	case fs.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q (flags only, see -h)", fs.Arg(0))
 	}
 	return err

@@ -35,10 +35,10 @@ func (e Entry) Installed() error {
 	switch {
 	case e.Find.Build != "":
 		_, err := lookUp("go")
-		return e.missing("go", err)
+		return e.missing("Go (https://go.dev/dl)", err)
 	case e.Find.Compile != "":
 		_, err := compiler()
-		return e.missing("a C compiler", err)
+		return e.missing("C compiler", err)
 	case e.Find.Module != "":
 		if err := CanImport(e.Find.Module, e.Find.Package); err != nil {
 			return err
