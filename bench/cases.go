@@ -145,10 +145,9 @@ func chooseCases(list string) ([]benchCase, error) {
 }
 
 const (
-	warmUp     = 300 * time.Millisecond
-	idleLength = 5 * time.Second // start, two settling pauses, opening
-	idleRounds = 3               // memory repeats well: more rounds say nothing new
-	waitRounds = 5
+	warmUp      = 300 * time.Millisecond
+	idleLength  = 5 * time.Second // start, two settling pauses, opening
+	freshRounds = leastRounds     // at most, of cases with a fresh process for each run: they take long and repeat well
 )
 
 // length of one run.
@@ -160,11 +159,8 @@ func (c benchCase) length(run time.Duration) time.Duration {
 }
 
 func (c benchCase) rounds(asked int) int {
-	switch c.Kind {
-	case idleMemory:
-		return min(asked, idleRounds)
-	case waiting:
-		return min(asked, waitRounds)
+	if c.Kind == idleMemory || c.Kind == waiting {
+		return min(asked, freshRounds)
 	}
 	return asked
 }

@@ -33,7 +33,7 @@ var presets = []preset{
 		duration: time.Second,
 	},
 	{
-		name: "python", about: "Python's applications: weir run beside other servers of them, about 20 minutes",
+		name: "python", about: "Python's applications: weir run beside other servers of them, about 25 minutes",
 		cases: []string{"python-raw", "python-raw-256", "python-flask", "python-flask-256", "python-django", "python-bottle",
 			"python-blocking", "python-idle"},
 		rounds:   5,

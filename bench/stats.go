@@ -104,12 +104,8 @@ const leastRounds = 5
 // verdict says what the interval of a ratio shows.
 func verdict(of bootstrap.Interval, rounds int, c benchCase) string {
 	f := figures[c.Kind]
-	least := leastRounds
-	if c.Kind == idleMemory {
-		least = idleRounds
-	}
 	switch {
-	case rounds < least:
+	case rounds < leastRounds:
 		return "too few rounds"
 	case of.High < 1:
 		return f.less

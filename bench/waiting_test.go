@@ -60,7 +60,7 @@ func TestReportOfWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := &results{Cases: c, Servers: []server{{Name: "weir", Family: "weir", Kind: "go", Waits: true}, {Name: "late", Family: "late", Kind: "python", Waits: true}}}
-	for round := range waitRounds {
+	for round := range freshRounds {
 		for i, s := range r.Servers {
 			took := time.Duration(20+60*i) * time.Millisecond
 			r.Runs = append(r.Runs, runRecord{Case: c[0].Name, Server: s.Name, Round: round + 1, Connections: 5000, CPUPer: float64(5 + 5*i),
