@@ -3,15 +3,16 @@
 package loop
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,14 +32,19 @@ type Detached struct {
 	remote   address
 	counted  bool // by its client's address
 	closed   atomic.Bool
-	drained  atomic.Bool // unread is read
+	raw      syscall.RawConn
+	fill     func(fd uintptr) bool // tryFill, made once
 
-	mu     sync.Mutex
-	unread []byte // received on the loop; guarded by mu
+	mu     sync.Mutex // of who reads
+	ahead  *input     // received, on the loop or ahead, and not read; nil when there is nothing. Guarded by mu
+	failed error      // what tryFill has met; guarded by mu
 }
 
+// aheadSize is how much is read ahead, in octets: HTTP/2 and TLS read the few of a head by themselves.
+const aheadSize = 64 << 10
+
 // Detach takes the connection off its loop. unread is what was received and is not consumed, a part of what Data was given: it is
-// copied, and comes first out of Read. From here on no method of the Handler is called, Closed neither; Data, in which
+// copied, and comes first out of Read; what was held comes behind it. From here on no method of the Handler is called, Closed neither; Data, in which
 // it may be called, returns whatever it likes. With an error the connection stays where it is: output that the client has
 // not taken is in the way, or there is no descriptor left.
 func (c *Conn) Detach(unread []byte) (*Detached, error) {
@@ -62,23 +68,28 @@ func (c *Conn) Detach(unread []byte) (*Detached, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loop: %w", err)
 	}
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("loop: %w", err)
+	}
 	l := c.loop
 	d := &Detached{
 		Conn:     conn,
+		raw:      raw,
 		listener: c.listener,
 		loop:     l,
 		remote:   c.remote,
 		counted:  l.reactor.clients != nil && !c.overLimit,
-		unread:   bytes.Clone(unread),
+		ahead:    c.takeKept(unread),
 	}
-	d.drained.Store(len(unread) == 0)
+	d.fill = d.tryFill
 	c.forget()
 	if c.interest != unregistered {
 		_ = l.poller.remove(int(c.fd)) // a registration would outlive the descriptor, as long as there are copies
 	}
 	l.conns.set(int(c.fd), nil)
 	closeSocket(int(c.fd))
-	c.in = nil // not freed: Data may be running with a view of it
 	l.reactor.strays.add(d)
 	return d, nil
 }
@@ -94,22 +105,71 @@ func (d *Detached) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(d.remote.addrPort())
 }
 
-// Read implements net.Conn.
+// Read implements net.Conn. It reads ahead, into a buffer that the connection has only while something in it is unread: who waits here
+// has none.
 func (d *Detached) Read(p []byte) (int, error) {
-	if d.drained.Load() {
-		n, err := d.Conn.Read(p)
-		d.loop.reactor.strays.received.Add(uint64(n))
-		return n, err
+	if len(p) == 0 {
+		return 0, nil
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	n := copy(p, d.unread)
-	d.unread = d.unread[n:]
-	if len(d.unread) == 0 {
-		d.unread = nil
-		d.drained.Store(true)
+	if d.ahead == nil {
+		if len(p) >= aheadSize {
+			n, err := d.Conn.Read(p)
+			d.loop.reactor.strays.received.Add(uint64(n))
+			return n, err
+		}
+		if err := d.receive(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, d.ahead.unread())
+	if d.ahead.off += n; len(d.ahead.unread()) == 0 {
+		d.ahead.free()
+		d.ahead = nil
 	}
 	return n, nil
+}
+
+// Buffered is how many octets are received and not read.
+func (d *Detached) Buffered() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ahead == nil {
+		return 0
+	}
+	return len(d.ahead.unread())
+}
+
+// receive waits until there is something ahead. The caller has mu.
+func (d *Detached) receive() error {
+	err := d.raw.Read(d.fill)
+	switch {
+	case err != nil:
+		return err
+	case d.failed != nil:
+		return &net.OpError{Op: "read", Net: d.LocalAddr().Network(), Source: d.LocalAddr(), Addr: d.RemoteAddr(), Err: os.NewSyscallError("read", d.failed)}
+	case d.ahead == nil:
+		return io.EOF
+	}
+	d.loop.reactor.strays.received.Add(uint64(len(d.ahead.data)))
+	return nil
+}
+
+// tryFill reads what is there, and tells whether receive need not wait for more. The caller has mu.
+func (d *Detached) tryFill(fd uintptr) (done bool) {
+	in := newInput(aheadSize)
+	n, err := unix.Read(int(fd), in.room())
+	for err == unix.EINTR {
+		n, err = unix.Read(int(fd), in.room())
+	}
+	if d.failed = err; n > 0 {
+		in.data = in.data[:n]
+		d.ahead = in
+		return true
+	}
+	in.free()
+	return err != unix.EAGAIN
 }
 
 // Close implements net.Conn.

@@ -1,10 +1,12 @@
 package loop
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 )
@@ -101,6 +103,75 @@ func TestDetach(t *testing.T) {
 			_ = client.Close()
 			r.Stop()
 		})
+	}
+}
+
+// TestDetachHeld: what came while input was held is read by the new owner, behind what the old one has left.
+func TestDetachHeld(t *testing.T) {
+	opened := make(chan *peer, 1)
+	r := newReactor(t, 1)
+	ln := serve(t, r, "127.0.0.1:0", ListenOptions{}, hooks{data: func(p *peer, in []byte) int {
+		p.Hold()
+		opened <- p
+		return len(in)
+	}})
+	client := dial(t, ln)
+	send(t, client, []byte("first"))
+	p := receive(t, opened, "first octets")
+	const held = " held"
+	send(t, client, []byte(held))
+	eventually(t, "they are kept", func() (kept bool) {
+		on(t, r.Loops()[0], func() { kept = p.Kept() == len(held) })
+		return kept
+	})
+	left := make(chan *Detached, 1)
+	on(t, r.Loops()[0], func() { detach(t, p, []byte("left"), left) })
+	d := receive(t, left, "detached connection")
+	defer d.Close()
+	send(t, client, []byte(" and then"))
+	_ = d.SetDeadline(time.Now().Add(patience))
+	expect(t, d, "left"+held+" and then")
+}
+
+// TestDetachedRead: a Read of any size gets what there is, deadlines count, and the end is told once all is read. What was read ahead is
+// known.
+func TestDetachedRead(t *testing.T) {
+	left := make(chan *Detached, 1)
+	ln := serveOne(t, hooks{opened: func(p *peer) { detach(t, p, nil, left) }})
+	client := dial(t, ln)
+	d := receive(t, left, "detached connection")
+	defer d.Close()
+	_ = d.SetReadDeadline(time.Now().Add(time.Millisecond))
+	if n, err := d.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("nothing is there: %d octets, %v", n, err)
+	}
+	_ = d.SetReadDeadline(time.Now().Add(patience))
+	content := make([]byte, 3*aheadSize+17)
+	for i := range content {
+		content[i] = byte(i * i >> 8)
+	}
+	go func() {
+		_, _ = client.Write(content)
+		_ = client.(*net.TCPConn).CloseWrite()
+	}()
+	var got []byte
+	for _, size := range []int{0, 1, 5, 1 << 10, aheadSize, 7, 2 * aheadSize, 3} {
+		p := make([]byte, size)
+		ahead := d.Buffered()
+		n, err := d.Read(p)
+		if err != nil || n > size || n == 0 && size > 0 {
+			t.Fatalf("Read of %d: %d octets, %v", size, n, err)
+		}
+		if got = append(got, p[:n]...); ahead > 0 && d.Buffered() != ahead-n {
+			t.Errorf("%d octets were read ahead, %d read, and %d are left", ahead, n, d.Buffered())
+		}
+	}
+	rest, err := io.ReadAll(d)
+	if got = append(got, rest...); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d octets, want %d; %v", len(got), len(content), err)
+	}
+	if n, err := d.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Errorf("behind the end: %d octets, %v", n, err)
 	}
 }
 

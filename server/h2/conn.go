@@ -11,9 +11,6 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// readSize is how much is read ahead: the frames are read a few octets at a time.
-const readSize = 2 << 10
-
 // conn is the socket as golang.org/x/net/http2 sees it. It follows the frames of both directions, so that a client which
 // sends what costs it nothing, without end, or does not end what it has begun, is sent away.
 type conn struct {
@@ -22,9 +19,7 @@ type conn struct {
 	credit credit
 
 	// The reader's.
-	plain  bool   // nothing is read ahead: crypto/tls has a record to read from
-	buf    []byte // what was read ahead
-	off    int
+	ahead  buffered // what is read ahead of in; nil: not known
 	in     follower
 	late   bool // a read deadline is set
 	failed error
@@ -37,11 +32,14 @@ type conn struct {
 
 func newConn(c net.Conn, s *Server) *conn {
 	conn := &conn{Conn: c, server: s}
-	_, conn.plain = c.(stater)
+	conn.ahead, _ = c.(buffered)
 	conn.in.left = len(http2.ClientPreface)
 	conn.credit.init()
 	return conn
 }
+
+// buffered is a connection that reads ahead.
+type buffered interface{ Buffered() int }
 
 // stater is a connection of TLS.
 type stater interface {
@@ -59,29 +57,11 @@ var errCalm = http2.ConnectionError(http2.ErrCodeEnhanceYourCalm)
 
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+	if c.failed != nil {
+		return 0, c.failed
 	}
-	if c.off == len(c.buf) {
-		if c.failed != nil {
-			return 0, c.failed
-		}
-		if c.plain || len(p) >= readSize {
-			n, err := c.Conn.Read(p)
-			return c.received(p[:n], err)
-		}
-		if c.buf == nil {
-			c.buf = make([]byte, readSize)
-		}
-		n, err := c.Conn.Read(c.buf[:readSize])
-		c.buf, c.off = c.buf[:n], 0
-		if _, err := c.received(c.buf, err); err != nil && n == 0 {
-			return 0, err
-		}
-	}
-	n := copy(p, c.buf[c.off:])
-	c.off += n
-	return n, nil
+	n, err := c.Conn.Read(p)
+	return c.received(p[:n], err)
 }
 
 // received follows what was read, and sets the deadline for what is to come. An error is that of the reads that follow, if there are octets before
@@ -91,7 +71,7 @@ func (c *conn) received(p []byte, err error) (int, error) {
 	if c.credit.spent() {
 		err = errCalm
 	}
-	if c.in.begun() != c.late {
+	if waits := c.in.begun() && (c.ahead == nil || c.ahead.Buffered() == 0); waits != c.late {
 		if c.late = !c.late; c.late && c.server.config().HeadTimeout > 0 {
 			_ = c.Conn.SetReadDeadline(time.Now().Add(c.server.config().HeadTimeout))
 		} else {
