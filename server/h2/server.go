@@ -43,6 +43,10 @@ type Address struct {
 // maxStreams is how many requests a connection may carry at a time. RFC 9113 6.5.2 wants 100 or more.
 const maxStreams = 250
 
+// maxFrame is the longest frame that a client may send, in octets: the least that RFC 9113 6.5.2 allows, and what clients take for granted. A
+// connection keeps a buffer for the longest that it has received.
+const maxFrame = 16 << 10
+
 // Server serves connections. Its methods are for any goroutine.
 type Server struct {
 	current  atomic.Pointer[Config]
@@ -63,6 +67,7 @@ func New(config *Config) *Server {
 	}
 	s.frames = http2.Server{
 		MaxConcurrentStreams: maxStreams,
+		MaxReadFrameSize:     maxFrame,
 		IdleTimeout:          config.IdleTimeout,
 		ReadIdleTimeout:      config.IdleTimeout,
 		WriteByteTimeout:     config.WriteTimeout,

@@ -58,7 +58,7 @@ func (h *handshake) Data(in []byte) (consumed int) {
 			return 0
 		}
 		h.pipe = newPipe(h)
-		h.pipe.feed(in)
+		h.pipe.feed(cutHello(in))
 		h.acceptor.begin(h)
 		return len(in)
 	}
@@ -107,12 +107,11 @@ func (h *handshake) finished(err error) {
 		h.Finish(loop.ReasonProtocol, true)
 		return
 	}
-	state := h.tls.ConnectionState()
-	if serve := a.config.Protocols[state.NegotiatedProtocol]; serve != nil {
+	if serve := a.config.Protocols[h.tls.ConnectionState().NegotiatedProtocol]; serve != nil {
 		h.detach(serve)
 		return
 	}
-	s := &session{conn: h.tls, state: state}
+	s := &session{conn: h.tls}
 	h.pipe.wire.Conn = s
 	h.Become(a.config.NewConn(h.Loop()), s, h.pipe.rest())
 }
@@ -132,7 +131,7 @@ func (h *handshake) detach(serve func(*tls.Conn, *loop.Detached)) {
 		h.Finish(loop.ReasonAborted, false)
 		return
 	}
-	h.pipe.wire.Conn = d
+	h.pipe.wire.Conn = &records{Detached: d}
 	go serve(h.tls, d)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,13 +13,21 @@ import (
 // Read returns an error that says "later", behind which a tls.Conn goes on as if nothing had been.
 type session struct {
 	conn  *tls.Conn
-	state tls.ConnectionState
-	in    []byte // of one record, a view: what is left to be read in Open
-	out   []byte // written, and not passed on
+	state atomic.Pointer[tls.ConnectionState] // nil until somebody asks for it
+	in    []byte                              // of one record, a view: what is left to be read in Open
+	out   []byte                              // written, and not passed on
 }
 
 // ConnectionState is what the handshake agreed upon. Any goroutine may call it.
-func (s *session) ConnectionState() *tls.ConnectionState { return &s.state }
+func (s *session) ConnectionState() *tls.ConnectionState {
+	state := s.state.Load()
+	if state == nil {
+		state = new(tls.ConnectionState)
+		*state = s.conn.ConnectionState()
+		s.state.Store(state)
+	}
+	return state
+}
 
 // Open implements loop.Layer.
 func (s *session) Open(dst, in []byte) (out []byte, used int, ended bool, err error) {
