@@ -172,7 +172,7 @@ func (f *hubFlags) startEmbedded() (err error) {
 		CA: f.HubCA, Certificate: f.HubCert, Key: f.HubKey,
 	})
 	if err != nil {
-		if err = optionError(err); !errors.As(err, new(*usageError)) {
+		if err = optionError(err); !strings.HasPrefix(err.Error(), "--") {
 			err = fmt.Errorf("--hub embedded: %w", err)
 		}
 		return err
