@@ -68,7 +68,7 @@ func (c *Conn) finish() {
 	if !c.sayEnd() {
 		return
 	}
-	if !c.linger || c.eof {
+	if !c.linger || c.EndOfFile() {
 		c.close(c.reason)
 		return
 	}

@@ -54,8 +54,7 @@ type Conn struct {
 	overLimit bool   // its client has more connections than it may
 	told      bool   // of the end: Shutdown was called
 	held      bool   // input is not delivered
-	eof       bool   // the client sends no more
-	ends      bool   // nor behind what is not read
+	sending   sending
 	full      bool   // output is above HighWater
 	failed    bool   // sending failed; the loop closes it at the end of the event
 	short     bool   // the file that was sent last has ended early
@@ -70,6 +69,15 @@ const (
 	draining        // no more input is delivered; output is sent, then it lingers or closes
 	lingering       // the write side is shut; input is discarded for a bounded time
 	closed
+)
+
+// sending is whether the client sends.
+type sending uint8
+
+const (
+	sends     sending = iota // more may come
+	sendsLast                // it has said that it sends no more, and there may be some that was not read
+	sendsNone                // all that it has sent was read
 )
 
 // address is a client's IP address and port without the pointer of netip.Addr.
@@ -116,10 +124,10 @@ func (c *Conn) Handle(h Handler) {
 func (c *Conn) IsOpen() bool { return c.state == open && !c.failed }
 
 // EndOfFile tells whether the client has said that it sends no more, and all that it has sent was read.
-func (c *Conn) EndOfFile() bool { return c.eof }
+func (c *Conn) EndOfFile() bool { return c.sending == sendsNone }
 
 // Ends tells whether EOF was called: the client sends no more, but there may be some that was not read.
-func (c *Conn) Ends() bool { return c.eof || c.ends }
+func (c *Conn) Ends() bool { return c.sending != sends }
 
 // SetDeadline has Timeout called when d has passed, unless it is set anew before. d == 0: never.
 //
@@ -221,7 +229,7 @@ func (c *Conn) deliverKept() {
 	if c.in != nil {
 		c.deliver(c.in.unread())
 	}
-	eof := c.eof
+	eof := c.EndOfFile()
 	if c.layer() != nil {
 		c.openKept() // tells of an end itself
 	}
@@ -235,7 +243,7 @@ func (c *Conn) deliverKept() {
 
 // mustPause tells whether nothing is to be read now: the client has sent all, enough is held, or output is awaited.
 func (c *Conn) mustPause() bool {
-	return c.eof || c.state == draining || c.held && c.Kept() >= holdSize
+	return c.EndOfFile() || c.state == draining || c.held && c.Kept() >= holdSize
 }
 
 // ready handles a readiness event.
@@ -271,8 +279,8 @@ func (c *Conn) ready(ev readiness) {
 		c.close(ReasonReset)
 		return
 	}
-	if isEnd(ev) && c.paused() && !c.eof && c.state == open {
-		c.ends = true
+	if isEnd(ev) && c.paused() && !c.EndOfFile() && c.state == open {
+		c.sending = sendsLast
 		c.handler.EOF() // behind what is not read
 	}
 }
@@ -380,10 +388,10 @@ func (c *Conn) dropEmptyInput() {
 // endOfFile handles the end of the client's sending. The poller would announce it again and again:
 // reading pauses for good.
 func (c *Conn) endOfFile() {
-	if c.eof {
+	if c.EndOfFile() {
 		return
 	}
-	c.eof = true
+	c.sending = sendsNone
 	if c.state == lingering {
 		c.close(c.reason)
 		return

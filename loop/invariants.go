@@ -28,7 +28,7 @@ func (l *Loop) check(c *Conn) {
 		return
 	}
 	if wrong := c.wrong(); wrong != "" {
-		panic(fmt.Sprintf("loop: %s: state %d, interest %d, held %v, eof %v, full %v", wrong, c.state, c.interest, c.held, c.eof, c.full))
+		panic(fmt.Sprintf("loop: %s: state %d, interest %d, held %v, eof %v, full %v", wrong, c.state, c.interest, c.held, c.EndOfFile(), c.full))
 	}
 	if h, ok := c.handler.(interface{ Check() (wrong string) }); ok {
 		if wrong := h.Check(); wrong != "" {

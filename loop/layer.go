@@ -82,7 +82,7 @@ func (c *Conn) Become(h Handler, layer Layer, unread []byte) bool {
 	n := h.base()
 	n.loop, n.handler, n.listener, n.between = l, h, c.listener, c.between
 	n.fd, n.remote, n.interest, n.octets = c.fd, c.remote, c.interest, c.octets
-	n.overLimit, n.eof, n.ends, n.unread = c.overLimit, c.eof, c.ends, c.unread
+	n.overLimit, n.sending, n.unread = c.overLimit, c.sending, c.unread
 	n.out, n.full = c.out, c.full
 	in := c.takeKept(unread)
 	if layer == nil {
@@ -194,8 +194,8 @@ func (c *Conn) open(p []byte) {
 		}
 	}
 	c.speak()
-	if ended && err == nil && !c.eof {
-		c.eof = true
+	if ended && err == nil && !c.EndOfFile() {
+		c.sending = sendsNone
 		c.pauseReading()
 	}
 	if len(plain) > 0 && c.state == open && !c.failed {

@@ -52,7 +52,7 @@ func (c *Conn) pauseReading() {
 // resumeReading reads what came in meanwhile in a task of its own, because it may be called in the
 // middle of a Handler's method.
 func (c *Conn) resumeReading() {
-	if c.interest != pausedInput || c.eof {
+	if c.interest != pausedInput || c.EndOfFile() {
 		return
 	}
 	c.interest = reading

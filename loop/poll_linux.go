@@ -84,7 +84,7 @@ func (c *Conn) pauseReading() {
 func (c *Conn) watchOutput() { c.watchFor(pausedInput) }
 
 func (c *Conn) resumeReading() {
-	if c.interest != pausedInput || c.eof {
+	if c.interest != pausedInput || c.EndOfFile() {
 		return
 	}
 	delete(c.loop.paused, c)
