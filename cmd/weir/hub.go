@@ -95,6 +95,8 @@ func (f *hubFlags) check() error {
 		return &usageError{"--hub-routes needs --hub-cluster-listen: the other weirs connect there"}
 	case f.HubClusterListen != "" && f.HubStore == "":
 		return &usageError{"--hub-cluster-listen needs --hub-store: a server of a cluster that forgets what it has agreed to puts the messages of all at risk"}
+	case f.Hub == "embedded" && (f.HubCA != "" || f.HubCert != "") && (f.HubCert == "" || f.HubClusterListen == ""):
+		return &usageError{"--hub-ca, --hub-cert and --hub-key have the weirs of a cluster speak TLS: with --hub embedded they need --hub-cluster-listen, and one another"}
 	case f.Hub == "embedded" && f.HubCreds != "":
 		return &usageError{"--hub-creds needs --hub nats://HOST:PORT"}
 	}

@@ -290,6 +290,8 @@ func TestHubOptions(t *testing.T) {
 		{"demo --hub embedded --hub-cluster-listen 127.0.0.1:0", 2, "--hub-store"},
 		{"demo --hub embedded --hub-store " + t.TempDir() + " --hub-cluster-listen :secret@:x", 2, "--hub-cluster-listen"},
 		{"demo --hub embedded --hub-store " + text, 1, "--hub-store"},
+		{"demo --hub embedded --hub-ca " + text, 2, "--hub-cluster-listen"},
+		{"demo --hub embedded --hub-store " + t.TempDir() + " --hub-cluster-listen 127.0.0.1:0 --hub-ca " + text, 2, "--hub-cert"},
 		{"publish news one", 2, "--hub"},
 		{"publish --hub nats://127.0.0.1:1 --timeout 50ms news one", 1, "--hub: hub: NATS is not available: not connected"},
 		{"publish --hub nats://127.0.0.1:1 --timeout 50ms a\x01 one", 2, "topic"},

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,4 +93,24 @@ func TestConforms(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, bounds hub.MemoryOptions) hub.Store {
 		return open(t, nats.Options{Stream: newStream(), History: bounds})
 	})
+}
+
+// TestTooLarge: a message that NATS does not take by its own bound is too large, and NATS is not away.
+func TestTooLarge(t *testing.T) {
+	e := &engine{options: server.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoLog: true, NoSigs: true, MaxPayload: 1000}}
+	if err := e.start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { e.stop() }()
+	n := newNode(t, nats.Options{Servers: e.ClientURL(), Stream: "weir"})
+	n.await(true)
+	r, err := http.Post(n.url+"/publish/news", "", strings.NewReader(strings.Repeat("x", 2000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+	if r.StatusCode != 413 {
+		t.Errorf("publishing gives %s", r.Status)
+	}
+	n.publish("news", "small")
 }

@@ -29,7 +29,7 @@ type node struct {
 func newNode(t *testing.T, o nats.Options) *node {
 	t.Helper()
 	n := &node{t: t, store: open(t, o)}
-	n.hub = hub.New(hub.Options{Store: n.store})
+	n.hub = hub.New(hub.Options{Store: n.store, Wildcards: o.History.Wildcards})
 	events, publisher, poll := n.hub.Events("/events/"), n.hub.Publisher("/publish/"), n.hub.Poll("/poll/")
 	s, err := server.New(server.Config{Bind: []string{"127.0.0.1:0"}, Loops: 1, GracefulTimeout: time.Second,
 		Application: func(environ *app.Environ, start app.StartResponse) app.Body {
@@ -210,6 +210,21 @@ func TestAway(t *testing.T) {
 	}
 }
 
+// TestForgotten: a message is not sent again when NATS may have forgotten that it has had it.
+func TestForgotten(t *testing.T) {
+	e, err := startEngine(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := newNode(t, nats.Options{Servers: e.ClientURL(), Stream: "weir", PublishTimeout: 2 * patience, History: hub.MemoryOptions{Age: 200 * time.Millisecond}})
+	n.await(true)
+	e.stop()
+	begun := time.Now()
+	if _, _, err := n.hub.Publish("news", nil); !errors.Is(err, nats.ErrUnavailable) || time.Since(begun) > patience {
+		t.Errorf("publishing gives %v after %v", err, time.Since(begun))
+	}
+}
+
 // TestUnderway: a server that is stopped and started in the middle of publishing loses nothing that was acknowledged, and
 // nothing comes twice.
 func TestUnderway(t *testing.T) {
@@ -319,12 +334,14 @@ func TestLost(t *testing.T) {
 
 // TestForeign: messages that others have published to the stream's subjects are messages, too.
 func TestForeign(t *testing.T) {
-	n := newNode(t, nats.Options{Stream: newStream()})
+	n := newNode(t, nats.Options{Stream: newStream(), History: hub.MemoryOptions{Wildcards: true}})
 	n.await(true)
 	client := n.stream("a.b%20c", "")
-	for _, c := range [][2]string{{"a.b%zz", "no topic"}, {"a.b%20c", "0"}, {"a.b%2", "no topic"}} {
+	all := n.stream("%3E", "")
+	for _, c := range [][2]string{{"a.b%zz", "no topic"}, {"a.b%20c", "0"}, {"a.b%2", "no topic"}, {"a%0Adata:%20forged", "no topic"}} {
 		n.store.Raw(c[0], c[1])
 	}
 	n.publish("a.b c", "1")
 	client.want(0, 2)
+	all.want(0, 2) // whose events have the topic as their type
 }

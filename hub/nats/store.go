@@ -166,6 +166,7 @@ const (
 // publish sends a message until it is acknowledged, ctx ends or there is no sense in it.
 func (s *Store) publish(ctx context.Context, message *client.Msg) (*jetstream.PubAck, error) {
 	var before error // says more than that the time is over
+	begun := time.Now()
 	for {
 		attempt, cancel := context.WithTimeout(ctx, attemptTime)
 		ack, err := s.js.PublishMsg(attempt, message)
@@ -176,13 +177,16 @@ func (s *Store) publish(ctx context.Context, message *client.Msg) (*jetstream.Pu
 		if !s.conn.IsConnected() {
 			err = s.away()
 		}
-		if s.ctx.Err() != nil {
+		switch {
+		case s.ctx.Err() != nil:
 			return nil, hub.ErrClosed
+		case errors.Is(err, client.ErrMaxPayload):
+			return nil, fmt.Errorf("%w: NATS takes %d octets", hub.ErrTooLarge, s.conn.MaxPayload())
 		}
 		if errors.Is(err, context.DeadlineExceeded) && before != nil {
 			err = before
 		}
-		if before = err; s.longAway() || s.refused(err) || !passes(err) || !sleep(ctx, pause) {
+		if before = err; s.longAway() || s.refused(err) || !passes(err) || !sleep(ctx, pause) || time.Since(begun) > s.options.remembered() {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 	}
@@ -197,7 +201,7 @@ func (s *Store) longAway() bool {
 
 // passes tells whether what failed may succeed when it is tried again.
 func passes(err error) bool {
-	if errors.Is(err, client.ErrMaxPayload) || errors.Is(err, client.ErrPermissionViolation) {
+	if errors.Is(err, client.ErrPermissionViolation) {
 		return false
 	}
 	var refusal *jetstream.APIError

@@ -61,10 +61,13 @@ func (o *Options) stream(c jetstream.StreamConfig) jetstream.StreamConfig {
 	c.MaxMsgsPerSubject = int64(o.History.Messages) + 1
 	c.MaxAge = o.History.Age
 	c.MaxBytes = int64(o.History.TotalBytes)
-	c.Duplicates = min(2*time.Minute, o.History.Age)
+	c.Duplicates = o.remembered()
 	c.Replicas = o.Replicas
 	return c
 }
+
+// remembered is for how long NATS knows the names of messages, and takes one that is sent again once.
+func (o *Options) remembered() time.Duration { return min(2*time.Minute, o.History.Age) }
 
 // differs tells whether a stream has other bounds than the options.
 func (o *Options) differs(has jetstream.StreamConfig) bool {

@@ -3,6 +3,7 @@ package nats
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // subject is the subject of a topic, below that of the stream. Dots of the topic separate its tokens, so that wildcards of
@@ -46,8 +47,16 @@ func filter(stream, pattern string) string {
 }
 
 // topicOf is the topic of a subject. One that subject has not made, as others may publish to, is read as it would be; ok
-// tells whether it can be.
+// tells whether it can be, and is a name that a topic may have: those who wait for patterns are told it.
 func topicOf(stream, subject string) (topic string, ok bool) {
+	if topic, ok = unescape(stream, subject); !ok || !utf8.ValidString(topic) {
+		return "", false
+	}
+	control := func(r rune) bool { return r < ' ' || r == 0x7f }
+	return topic, !strings.ContainsFunc(topic, control)
+}
+
+func unescape(stream, subject string) (topic string, ok bool) {
 	escaped, ok := strings.CutPrefix(subject, stream+".")
 	if !ok || !strings.Contains(escaped, "%") {
 		return escaped, ok

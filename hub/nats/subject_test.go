@@ -31,7 +31,7 @@ func TestSubject(t *testing.T) {
 			t.Errorf("the subject of %q is %s, want %s", topic, got, want)
 		}
 	}
-	for _, subject := range []string{"weir", "other.a", "weir.%", "weir.%2", "weir.%2e", "weir.%zz"} {
+	for _, subject := range []string{"weir", "other.a", "weir.a%0Aevent: b", "weir.%7F", "weir.%C3", "weir.\xff", "weir.\x01", "weir.%", "weir.%2", "weir.%2e", "weir.%zz"} {
 		if topic, ok := nats.TopicOf("weir", subject); ok {
 			t.Errorf("%s is that of %q", subject, topic)
 		}
@@ -40,11 +40,11 @@ func TestSubject(t *testing.T) {
 
 // FuzzSubject: a topic is had back from its subject, which is one that NATS takes and nobody's pattern.
 func FuzzSubject(f *testing.F) {
-	for _, topic := range []string{"a", "a.b", "..", ".a.", "*", "a>", "% %", "\t", "日本", "%2E"} {
+	for _, topic := range []string{"a", "a.b", "..", ".a.", "*", "a>", "% %", "日本", "%2E"} {
 		f.Add(topic)
 	}
 	f.Fuzz(func(t *testing.T, topic string) {
-		if topic == "" || !utf8.ValidString(topic) {
+		if topic == "" || !utf8.ValidString(topic) || strings.ContainsFunc(topic, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 			return
 		}
 		s := nats.Subject("weir", topic)
