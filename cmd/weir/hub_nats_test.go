@@ -106,6 +106,7 @@ func TestEmbeddedHub(t *testing.T) {
 
 // TestHubWildcards: clients name many topics at once when the option says so, wherever the messages are.
 func TestHubWildcards(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		args []string
@@ -148,6 +149,7 @@ func TestHubWildcards(t *testing.T) {
 
 // TestPublishAtTheEnd: a request that weir finishes when it ends may publish, where the messages outlive it; else it is told.
 func TestPublishAtTheEnd(t *testing.T) {
+	t.Parallel()
 	engine := start(t, nil, "demo", "--bind", "127.0.0.1:0", "--hub", "embedded", "--hub-listen", "127.0.0.1:0")
 	url := engine.sees(`(nats://[0-9.:]+)`)
 	for _, c := range []struct {

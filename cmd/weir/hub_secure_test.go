@@ -2,6 +2,9 @@ package main
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -88,6 +91,7 @@ func newAccount(t *testing.T, operator issuer, limits jwt.JetStreamLimits) (acco
 // TestHubSecured: a NATS that asks for certificates, and one that asks for credentials, are used with them, and refuse others in a line that names
 // the option.
 func TestHubSecured(t *testing.T) {
+	t.Parallel()
 	ca, other := certificate(t, "authority"), certificate(t, "another authority")
 	ours, strangers := issue(t, ca, "weir"), issue(t, other, "weir")
 	of := issue(t, ca, "nats")
@@ -165,5 +169,43 @@ func TestHubSecured(t *testing.T) {
 	}
 	if n := strings.Count(p.stderr.String(), "uthorization"); n > 2 {
 		t.Errorf("it says so %d times:\n%s", n, p.stderr.String())
+	}
+}
+
+// TestHubCluster: three weirs that are a cluster of their own speak TLS and have a password, and what is published at one reaches the clients of another.
+func TestHubCluster(t *testing.T) {
+	t.Parallel()
+	ca := certificate(t, "authority")
+	host := ownHost()
+	var addresses []string
+	for range 3 {
+		l, err := net.Listen("tcp", host+":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		addresses = append(addresses, "me:secret@"+l.Addr().String())
+		_ = l.Close()
+	}
+	var weirs []*process
+	for i, address := range addresses {
+		of := issue(t, ca, fmt.Sprint("weir", i), func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.ParseIP(host)} })
+		weirs = append(weirs, start(t, nil, "demo", "--bind", "127.0.0.1:0", "--test-routes", "--hub", "embedded", "--hub-store", t.TempDir(), "--hub-cluster-listen", address,
+			"--hub-routes", strings.Join(addresses, ","), "--hub-name", fmt.Sprint("weir", i), "--hub-ca", ca.cert, "--hub-cert", of.cert, "--hub-key", of.key))
+	}
+	for _, p := range weirs {
+		p.sees(`(hub: ready)`)
+	}
+	poll := weirs[1].get("/poll/news?timeout=60")
+	weirs[1].await(1)
+	until(t, "a message to be taken", func() bool { // there may be an election
+		return weirs[0].ask("POST", "/publish/news", "Content-Length: 3\r\n\r\none").StatusCode == 200
+	})
+	if r := <-poll; !strings.Contains(r.body, `"data":"one"`) {
+		t.Errorf("a poll on another weir got %s %s", r.Status, r.body)
+	}
+	for _, p := range weirs {
+		if said := p.stderr.String(); strings.Contains(said, "secret") {
+			t.Errorf("it logs the password:\n%s", said)
+		}
 	}
 }

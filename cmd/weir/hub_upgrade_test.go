@@ -11,6 +11,7 @@ import (
 // TestUpgradeEmbeddedHub: two processes cannot have one directory of messages. The successor says so and ends, and the old weir goes on, with its
 // clients and its messages.
 func TestUpgradeEmbeddedHub(t *testing.T) {
+	t.Parallel()
 	store := filepath.Join(t.TempDir(), "store")
 	args := []string{"demo", "-b", "127.0.0.1:0", "--hub", "embedded", "--hub-store", store}
 	l := startLine(t, binary, args...)
@@ -60,6 +61,7 @@ func TestUpgradeEmbeddedHub(t *testing.T) {
 
 // TestUpgradeEmbeddedMemory: without a directory each process has messages of its own, as with --hub memory.
 func TestUpgradeEmbeddedMemory(t *testing.T) {
+	t.Parallel()
 	l := startLine(t, binary, "demo", "-b", "127.0.0.1:0", "--hub", "embedded")
 	l.logs(1, "hub: ready")
 	l.upgrade()
