@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -208,6 +209,7 @@ func (ln *Listener) listenUnix(path string, o ListenOptions) error {
 	if longest := len(unix.RawSockaddrUnix{}.Path) - 1; len(path) > longest {
 		return fmt.Errorf("the path is longer than %d octets", longest)
 	}
+	defer lockDirectory(filepath.Dir(path))()
 	if err := removeStale(path); err != nil {
 		return err
 	}
@@ -233,6 +235,21 @@ func (ln *Listener) listenUnix(path string, o ListenOptions) error {
 		}
 	}
 	return ln.prepare(fd, o.Backlog)
+}
+
+// lockDirectory has servers that start at the same time look for a socket in a directory, and make theirs, one after the other: or else one might take
+// the other's file for the one that was left behind. Where the directory cannot be locked, or somebody keeps it locked, they do without.
+func lockDirectory(path string) (unlock func()) {
+	dir, err := os.Open(path)
+	if err != nil {
+		return func() {}
+	}
+	for until := time.Now().Add(time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+			break
+		}
+	}
+	return func() { _ = dir.Close() }
 }
 
 // removeStale removes the socket file that a server left behind which is gone. A live server's stays,

@@ -174,6 +174,36 @@ func TestListenUnix(t *testing.T) {
 			}
 		}
 	})
+	t.Run("several at once", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "s")
+		for range 50 {
+			gone, err := net.Listen("unix", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			gone.(*net.UnixListener).SetUnlinkOnClose(false)
+			_ = gone.Close()
+			const n = 8
+			listeners := make(chan *Listener, n)
+			for range n {
+				go func() {
+					ln, _ := Listen("unix:"+path, ListenOptions{}) // an error: another one has it
+					listeners <- ln
+				}()
+			}
+			have := 0
+			for range n {
+				if ln := <-listeners; ln != nil {
+					have++
+					defer ln.Close()
+				}
+			}
+			if have != 1 {
+				t.Fatalf("%d listen at one path", have)
+			}
+			_ = os.Remove(path)
+		}
+	})
 	t.Run("stale", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "s")
 		gone, err := net.Listen("unix", path)
