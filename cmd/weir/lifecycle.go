@@ -47,6 +47,7 @@ type lifecycle struct {
 	reloaded  chan error // what has become of it
 
 	signals chan os.Signal
+	ending  chan os.Signal // those that end weir, which are not lost among many others
 	began   time.Time
 	why     string             // it ends; "": it does not
 	quick   bool               // what runs is cut off
@@ -59,9 +60,9 @@ func newLifecycle() (*lifecycle, error) {
 	if _, err := inherited(); err != nil {
 		return nil, err
 	}
-	l := &lifecycle{signals: make(chan os.Signal, 16), succeeded: make(chan error, 1), reloaded: make(chan error, 1), began: time.Now(), cut: func() {}}
-	// SIGPIPE is among them so that a standard output that nobody reads does not end weir.
-	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGWINCH, syscall.SIGPIPE)
+	l := &lifecycle{signals: make(chan os.Signal, 16), ending: make(chan os.Signal, len(ends)), succeeded: make(chan error, 1), reloaded: make(chan error, 1), began: time.Now(), cut: func() {}}
+	signal.Notify(l.signals, syscall.SIGHUP, syscall.SIGUSR2, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGWINCH)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // so that a standard output that nobody reads does not end weir
 	return l, nil
 }
 
@@ -88,7 +89,7 @@ func (l *lifecycle) starting(undo func()) {
 
 // listen has weir end in order from here on.
 func (l *lifecycle) listen() {
-	signal.Notify(l.signals, ends...)
+	signal.Notify(l.ending, ends...)
 	l.started()
 }
 
@@ -104,6 +105,8 @@ func (l *lifecycle) serve() error {
 			if l.failed = l.takeOver(); l.failed != nil {
 				l.end("nobody's wish", l.gracefully())
 			}
+		case s := <-l.ending:
+			l.interrupt(s)
 		case s := <-l.signals:
 			l.handle(s)
 		case err := <-l.reloaded:
@@ -123,9 +126,6 @@ func (l *lifecycle) serve() error {
 // handle does what a signal asks for.
 func (l *lifecycle) handle(s os.Signal) {
 	switch {
-	case s == syscall.SIGPIPE:
-	case s == syscall.SIGTERM || s == syscall.SIGINT || s == syscall.SIGQUIT:
-		l.interrupt(s)
 	case l.why != "":
 		slog.Info("weir is about to end, and does not do what the signal asks for", "signal", s)
 	case s == syscall.SIGHUP:

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -175,6 +176,34 @@ func TestSignalsEarly(t *testing.T) {
 		}
 		for _, child := range children {
 			wantGone(t, child)
+		}
+	}
+}
+
+// TestSignalsAmongMany: the signal that ends weir is not lost among others.
+func TestSignalsAmongMany(t *testing.T) {
+	for range 8 {
+		p := start(t, nil, "demo", "-b", "127.0.0.1:0")
+		stop := make(chan struct{})
+		var senders sync.WaitGroup
+		for _, s := range []os.Signal{syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGWINCH} {
+			senders.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+						_ = p.cmd.Process.Signal(s)
+					}
+				}
+			})
+		}
+		time.Sleep(20 * time.Millisecond)
+		status := p.stop()
+		close(stop)
+		senders.Wait()
+		if status != 0 {
+			t.Fatalf("exit %d", status)
 		}
 	}
 }
