@@ -125,6 +125,25 @@ func TestSignalsQuick(t *testing.T) {
 	}
 }
 
+// TestSignalsTooLate: what a worker has not finished in time is cut off, and the last line says so.
+func TestSignalsTooLate(t *testing.T) {
+	p := start(t, nil, "run", "app:app", "-b", "127.0.0.1:0", "-w", "1", "--chdir", applications(t), "--graceful-timeout", "1s")
+	c := p.dial()
+	if _, err := io.WriteString(c, "GET /sleep?600 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	worker := childrenOf(t, p.cmd.Process.Pid)
+	if status := p.stop(); status != 1 {
+		t.Errorf("exit %d: %s", status, p.stderr.String())
+	}
+	if last := p.said(); !strings.Contains(last, "ended by SIGTERM") || !strings.Contains(last, "cut off") {
+		t.Errorf("the last line is %q", last)
+	}
+	for _, pid := range worker {
+		wantGone(t, pid)
+	}
+}
+
 // TestSignalsUnread: an end that nobody reads of is an end in order.
 func TestSignalsUnread(t *testing.T) {
 	cmd := exec.Command(binary, "demo", "-b", "127.0.0.1:0", "--pid", filepath.Join(t.TempDir(), "pid"))

@@ -103,8 +103,8 @@ func (r *runCommand) Run() (err error) {
 	err = r.serve(l, r.App, application, loopsBesideWorkers, prepare)
 	ctx, cancel := l.patience()
 	defer cancel()
-	if ended := workers.shutdown(ctx); !l.quick {
-		err = errors.Join(err, ended)
+	if ended := workers.shutdown(ctx); ended != nil && !l.quick && err == nil { // or else that says it
+		err = fmt.Errorf("workers were killed: %w", ended)
 	}
 	return err
 }
