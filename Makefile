@@ -120,7 +120,7 @@ bench-handover: build
 
 bench-python: build
 	cd bench && $(GO) build -o bin/weir-bench . && bin/weir-bench run -preset python -weir ../bin/weir $(BENCHFLAGS)
-	cd bench && $(GO) build -o bin/weir-python ./python && bin/weir-python --weir ../bin/weir $(PYTHONFLAGS)
+	cd bench && bin/weir-bench python --weir ../bin/weir $(PYTHONFLAGS)
 
 # NATS is built at the version that weir has inside.
 bench-cluster: build

@@ -21,6 +21,7 @@ import (
 	"github.com/weirhttp/weir/bench/internal/proc"
 	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/longpoll"
+	"github.com/weirhttp/weir/bench/python"
 )
 
 // Exit statuses: a benchmark with a failed run has no figures to trust.
@@ -48,10 +49,11 @@ func crowdMain(args []string) int {
 	return 0
 }
 
-// suites are commands with cases and reports of their own, about weir alone.
+// suites are commands with cases and reports of their own, for bars that a comparison of servers has no place for.
 var suites = map[string]func([]string) int{
 	"longpoll": longpoll.Main,
 	"handover": handover.Main,
+	"python":   python.Main,
 }
 
 // commands are those for people. An error of theirs is wrong usage when it wraps errUsage.
@@ -70,6 +72,7 @@ const usageText = `weir-bench compares HTTP servers on one machine.
 	weir-bench list                servers and cases, and what is missing here
 	weir-bench longpoll            bars of weir alone: clients that wait, many topics, messages exactly once
 	weir-bench handover            bars of weir alone: what calls that block cost, and what others notice
+	weir-bench python              servers of Python's applications: views that sleep, slow clients, long content
 
 Each tells its flags with -h.
 `
@@ -112,7 +115,7 @@ func dispatch(args []string) int {
 	}
 	command, ok := commands[name]
 	if !ok {
-		return tell(usage(fmt.Errorf("unknown command %q: want run, compare, report, list, longpoll or handover", name)))
+		return tell(usage(fmt.Errorf("unknown command %q: want run, compare, report, list, longpoll, handover or python", name)))
 	}
 	// After the first signal the handler is taken out again, so that a second
 	// one ends a runner that hangs while it cleans up.

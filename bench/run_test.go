@@ -149,7 +149,7 @@ func TestTrickle(t *testing.T) {
 }
 
 func TestDispatch(t *testing.T) {
-	for line, want := range map[string]int{"": exitUsage, "help": 0, "-h": 0, "run -h": 0, "longpoll -h": 0, "handover -h": 0, "longpoll -cases x": exitUsage, "handover -x": exitUsage, "compare -h": 0, "report -h": 0, "list -h": 0, "nonsense": exitUsage, "-nonsense": exitUsage,
+	for line, want := range map[string]int{"": exitUsage, "help": 0, "-h": 0, "run -h": 0, "longpoll -h": 0, "handover -h": 0, "python -h": 0, "longpoll -cases x": exitUsage, "handover -x": exitUsage, "compare -h": 0, "report -h": 0, "list -h": 0, "nonsense": exitUsage, "-nonsense": exitUsage,
 		"run more": exitUsage, "compare one": exitUsage, "report": exitUsage, "report /nowhere": exitFailed, "list more": exitUsage} {
 		if got := dispatch(strings.Fields(line)); got != want {
 			t.Errorf("%q: got %d, want %d", line, got, want)

@@ -1,11 +1,10 @@
-package main
+package python
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/crowd"
@@ -24,22 +23,13 @@ const (
 	holdLimit   = 2 * time.Minute // for a crowd
 )
 
-// holders are the servers that can let clients wait without a thread for each: weir with a Flask view, and two with applications of their
+// holders are the servers that can let clients wait without a thread for each: weir with a Flask view, and those with applications of their
 // own kind in one process.
-func (m *measurer) holders() (rows []row) {
-	for _, r := range m.rows {
-		script := map[string]string{tornadoWSGI: "serve_tornado.py", geventWSGI: "serve_gevent.py"}[r.Name]
-		switch {
-		case r.Name == weir:
-			rows = append(rows, r)
-		case script != "":
-			name := map[string]string{tornadoWSGI: "tornado, native handlers", geventWSGI: r.Name}[r.Name]
-			r.Name = name
-			r.Start.Command = []string{"{binary}", filepath.Join(m.o.dir, "longpoll", "peers", script), "127.0.0.1:{port}"}
-			rows = append(rows, r)
-		}
+func (m *measurer) holders() []row {
+	if r, found := m.row(weir); found {
+		return append([]row{r}, m.waiters...)
 	}
-	return rows
+	return m.waiters
 }
 
 // A holding is what a server has done with clients that wait.

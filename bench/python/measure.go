@@ -1,4 +1,4 @@
-package main
+package python
 
 import (
 	"context"
@@ -17,7 +17,8 @@ import (
 type measurer struct {
 	ctx     context.Context
 	o       *options
-	rows    []row
+	rows    []row // that run applications
+	waiters []row // that let clients wait, with an application of their own
 	results *results
 }
 
@@ -25,7 +26,8 @@ func measureAll(ctx context.Context, o *options, rows []row) *results {
 	// The kernel ends a server with the thread that started it, and the thread of a healthy client ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	m := &measurer{ctx: ctx, o: o, rows: rows, results: &results{}}
+	m := &measurer{ctx: ctx, o: o, results: &results{}}
+	m.rows, m.waiters = split(rows)
 	for _, r := range rows {
 		if r.missing != "" {
 			m.results.remark("%s is MISSING: %s", r.Name, r.missing)

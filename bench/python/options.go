@@ -1,10 +1,9 @@
-package main
+package python
 
 import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -32,21 +31,17 @@ type options struct {
 
 func parseOptions(args []string) (*options, error) {
 	o := &options{sizes: fullSizes}
-	fs := flag.NewFlagSet("python", flag.ContinueOnError)
+	fs := flag.NewFlagSet("weir-bench python", flag.ContinueOnError)
 	fs.StringVar(&o.weir, "weir", "", "weir's binary (default: bin/weir beside the bench module, which make build makes)")
 	fs.StringVar(&o.python, "python", "/usr/bin/python3", "the interpreter of all servers but uwsgi")
 	fs.StringVar(&o.wrk, "wrk", "wrk", "the load generator")
-	fs.StringVar(&o.dir, "dir", ".", "folder of the bench module, for the applications")
 	list := fs.String("cases", "", strings.Join(caseNames(), ", ")+", separated by commas (default: all)")
 	only := fs.String("only", "", "servers, separated by commas (default: all)")
 	fs.IntVar(&o.rounds, "rounds", 5, "rounds of a case, from 1 to 50")
 	seconds := fs.Int("seconds", 3, "length of a run, from 1 to 30")
 	o.output.Flags(fs, marks)
-	if err := fs.Parse(args); err != nil {
+	if err := program.Parse(fs, args); err != nil {
 		return nil, err
-	}
-	if fs.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
 	if o.rounds < 1 || o.rounds > 50 {
 		return nil, errors.New("--rounds must be from 1 to 50")
@@ -67,19 +62,14 @@ func parseOptions(args []string) (*options, error) {
 			return nil, fmt.Errorf("--wrk: %w (apt-get install wrk)", err)
 		}
 	}
-	if o.dir, err = filepath.Abs(o.dir); err != nil {
+	if o.dir, err = program.Module(); err != nil {
 		return nil, err
 	}
 	if o.weir == "" {
 		o.weir = filepath.Join(o.dir, "..", "bin", "weir")
 	}
-	if o.weir, err = filepath.Abs(o.weir); err != nil {
-		return nil, err
-	}
-	for _, name := range []string{o.weir, o.apps()} {
-		if _, err := os.Stat(name); err != nil {
-			return nil, err
-		}
+	if o.weir, err = program.Executable(o.weir); err != nil {
+		return nil, fmt.Errorf("--weir: %w (make build makes it)", err)
 	}
 	return o, nil
 }

@@ -1,4 +1,4 @@
-package main
+package python
 
 import (
 	"os"
@@ -199,8 +199,9 @@ func TestRows(t *testing.T) {
 			t.Errorf("%s is missing: %q", r.Name, r.missing)
 		}
 	}
-	for _, want := range []string{tornadoWSGI, geventWSGI} {
-		if !slices.ContainsFunc(rows, func(r row) bool { return r.Name == want }) {
+	hosts, waiters := split(rows)
+	for want, among := range map[string][]row{"tornado": hosts, "gevent.pywsgi": hosts, "tornado long-poll": waiters, "gevent long-poll": waiters} {
+		if !slices.ContainsFunc(among, func(r row) bool { return r.Name == want }) {
 			t.Errorf("there is no %s", want)
 		}
 	}
@@ -224,16 +225,16 @@ func TestParseOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range []string{"x", "--cases none", "--cases ,", "--rounds 0", "--rounds 51", "--seconds 0", "--seconds 31",
-		"--weir /none/weir", "--wrk /none/wrk", "--dir /none", "--into " + document, "--into /none/docs.md"} {
-		if _, err := parseOptions(append([]string{"--weir", self, "--wrk", self, "--dir", ".."}, strings.Fields(args)...)); err == nil {
+		"--weir /none/weir", "--wrk /none/wrk", "--into " + document, "--into /none/docs.md"} {
+		if _, err := parseOptions(append([]string{"--weir", self, "--wrk", self}, strings.Fields(args)...)); err == nil {
 			t.Errorf("%s: no error", args)
 		}
 	}
-	o, err := parseOptions([]string{"--weir", self, "--wrk", self, "--dir", "..", "--cases", "stream,cost", "--only", "weir run, gunicorn sync"})
+	o, err := parseOptions([]string{"--weir", self, "--wrk", self, "--cases", "stream,cost", "--only", "weir run, gunicorn sync"})
 	if err != nil || len(o.cases) != 2 || o.cases[0].name != "cost" || !slices.Equal(o.only, []string{weir, gunicornSync}) || o.rounds != 5 {
 		t.Errorf("%+v, %v", o, err)
 	}
-	if status := run([]string{"--cases", "none"}); status != program.Usage {
+	if status := Main([]string{"--cases", "none"}); status != program.Usage {
 		t.Errorf("status %d", status)
 	}
 }

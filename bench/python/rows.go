@@ -1,4 +1,4 @@
-package main
+package python
 
 import (
 	"context"
@@ -12,10 +12,8 @@ import (
 
 // Names in the registry of the rows that are looked at closer.
 const (
-	weir        = "weir run"
-	weirFamily  = "weir"
-	tornadoWSGI = "tornado"
-	geventWSGI  = "gevent.pywsgi"
+	weir       = "weir run"
+	weirFamily = "weir"
 )
 
 // workers is how many processes call the application, in every server that can have several.
@@ -27,7 +25,7 @@ type row struct {
 	missing string // why it cannot run
 }
 
-// rows are the registry's servers of Python's applications. weir is the first one.
+// rows are the registry's servers in Python, and weir, which is the first one.
 func (o *options) rows(ctx context.Context) ([]row, error) {
 	registry.Python = o.python
 	entries, err := registry.Load(nil, servers.Files, o.dir)
@@ -59,6 +57,18 @@ func (o *options) rows(ctx context.Context) ([]row, error) {
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return rank(a) - rank(b) })
 	return rows, nil
+}
+
+// split tells servers that run applications from those that have one of their own, which lets clients wait.
+func split(rows []row) (hosts, waiters []row) {
+	for _, r := range rows {
+		if r.Longpoll != nil {
+			waiters = append(waiters, r)
+		} else {
+			hosts = append(hosts, r)
+		}
+	}
+	return hosts, waiters
 }
 
 // chooseRows keeps those that --only names.

@@ -1,4 +1,4 @@
-package main
+package python
 
 import (
 	"fmt"
@@ -24,7 +24,10 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case crowd.Command:
-			os.Exit(run(os.Args[1:]))
+			if err := crowd.Main(os.Args[2:]); err != nil {
+				os.Exit(program.Tell("crowd", err))
+			}
+			os.Exit(0)
 		case "run":
 			worker := exec.Command("sleep", "60")
 			worker.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -156,7 +159,7 @@ func smallOptions(t *testing.T, cases string, more ...string) *options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := parseOptions(append([]string{"--weir", self, "--wrk", self, "--python", self, "--dir", "..", "--cases", cases,
+	o, err := parseOptions(append([]string{"--weir", self, "--wrk", self, "--python", self, "--cases", cases,
 		"--rounds", "2", "--seconds", "1"}, more...))
 	if err != nil {
 		t.Fatal(err)

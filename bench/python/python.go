@@ -1,11 +1,8 @@
-// Command python measures weir run beside other servers of Python's WSGI applications: what it adds to a call, clients beside a view that sleeps, slow and idle clients, clients that a view lets wait, and long content.
-//
-//	python                                   every case, with the servers that are installed
-//	python --cases cost,sleeper --rounds 9
-//	python --only 'weir run,gunicorn sync'       these servers
+// Package python measures weir run beside other servers of Python's WSGI applications: what it adds to a call, clients beside a view that sleeps, slow and idle clients, clients that a view lets wait, and long content.
+// It is what `weir-bench python` runs.
 //
 // The exit status is 0 when every bar was met, 1 when one was missed or a run failed, 2 for wrong usage. Linux only: it reads /proc.
-package main
+package python
 
 import (
 	"context"
@@ -14,25 +11,16 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/weirhttp/weir/bench/internal/crowd"
 	"github.com/weirhttp/weir/bench/internal/machine"
-	"github.com/weirhttp/weir/bench/internal/proc"
 	"github.com/weirhttp/weir/bench/internal/program"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
-
-func run(args []string) int {
-	proc.RaiseDescriptorLimit()
-	if len(args) > 0 && args[0] == crowd.Command {
-		if err := crowd.Main(args[1:]); err != nil {
-			return program.Tell("python", err)
-		}
-		return 0
-	}
+// Main runs the cases, and returns the exit status. On the main goroutine of a program which calls crowd.Main when its first argument is
+// crowd.Command.
+func Main(args []string) int {
 	// The thread of a client must find a processor, as Go counts them, when it returns from a system call.
 	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), 8))
-	return program.Main("python", func(ctx context.Context) (missed bool, err error) {
+	return program.Main("weir-bench python", func(ctx context.Context) (missed bool, err error) {
 		o, err := parseOptions(args)
 		if err != nil {
 			return false, program.Wrong(err)
