@@ -48,6 +48,13 @@ type standInTopic struct {
 	waiting  int
 }
 
+// leave is for who no longer waits: a message that came meanwhile has begun to count anew.
+func (t *standInTopic) leave(arrived chan struct{}) {
+	if t.arrived == arrived {
+		t.waiting--
+	}
+}
+
 func newStandIn(fault string) *standIn {
 	s := &standIn{ServeMux: http.NewServeMux(), fault: fault, news: make(map[string]*standInTopic)}
 	s.HandleFunc("GET /plaintext", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, crowd.Greeting) })
@@ -80,11 +87,12 @@ func (s *standIn) poll(w http.ResponseWriter, r *http.Request) {
 		case <-arrived:
 		case <-time.After(time.Duration(seconds) * time.Second):
 			s.mu.Lock()
+			t.leave(arrived)
 			w.WriteHeader(http.StatusNoContent)
 			return
 		case <-r.Context().Done():
 			s.mu.Lock()
-			t.waiting--
+			t.leave(arrived)
 			return
 		}
 		s.mu.Lock()
