@@ -46,9 +46,25 @@ func (h *history) trim(messages, bytes int, limit time.Time) {
 	h.entries = h.entries[n:]
 }
 
+// behind is the index of the first entry with an id above since.
+func (h *history) behind(since uint64) int {
+	return sort.Search(len(h.entries), func(i int) bool { return h.entries[i].id > since })
+}
+
+// message is the message with that id, unless it was dropped.
+func (h *history) message(id uint64) (m Message, ok bool) {
+	if len(h.entries) == 0 || id < h.entries[0].id {
+		return m, false
+	}
+	if i := h.behind(id - 1); i < len(h.entries) && h.entries[i].id == id {
+		return Message{id, h.topic, h.entries[i].data}, true
+	}
+	return m, false
+}
+
 // after returns up to limit messages with ids above since.
 func (h *history) after(since uint64, limit int) []Message {
-	i := sort.Search(len(h.entries), func(i int) bool { return h.entries[i].id > since })
+	i := h.behind(since)
 	found := h.entries[i:min(len(h.entries), i+limit)]
 	if len(found) == 0 {
 		return nil

@@ -119,10 +119,7 @@ func (m *Memory) message(r record) (message Message, ok bool) {
 	s := m.shard(r.of.topic)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if found := r.of.after(r.id-1, 1); len(found) > 0 && found[0].ID == r.id {
-		return found[0], true
-	}
-	return message, false
+	return r.of.message(r.id)
 }
 
 // gapless is the index from which on no message of a pattern was dropped.
