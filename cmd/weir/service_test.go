@@ -337,9 +337,6 @@ func TestPassedSockets(t *testing.T) {
 			if strings.Join(got, " ") != c.want {
 				t.Errorf("it serves at %q: %s", p.at, p.stderr.String())
 			}
-			if warned := strings.Contains(p.stderr.String(), "nobody serves these sockets"); warned != (c.args == "-b fd://back" || strings.HasPrefix(c.want, "?") && c.args != "-b 127.0.0.1:0") {
-				t.Errorf("stderr is %s", p.stderr.String())
-			}
 			if !strings.Contains(c.want, "uwsgi") {
 				if r := p.ask("GET", "/plaintext"); r.StatusCode != 200 {
 					t.Error(r.Status)
@@ -347,6 +344,9 @@ func TestPassedSockets(t *testing.T) {
 			}
 			if status := p.stop(); status != 0 {
 				t.Errorf("exit %d: %s", status, p.stderr.String())
+			}
+			if warned := strings.Contains(p.stderr.String(), "nobody serves these sockets"); warned != (c.args == "-b fd://back" || strings.HasPrefix(c.want, "?") && c.args != "-b 127.0.0.1:0") {
+				t.Errorf("stderr is %s", p.stderr.String())
 			}
 		})
 	}
