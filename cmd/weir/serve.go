@@ -70,6 +70,7 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 		config.Inherited = in.Listeners
 	}
 	setGC()
+	go giveBack()
 	cpus := setMaxProcs()
 	config.Loops = cmp.Or(config.Loops, loops(cpus))
 	if !config.Inline {
