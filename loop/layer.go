@@ -170,6 +170,9 @@ func (c *Conn) readSealed() {
 			p = y.in.unread()
 		}
 		c.open(p)
+		if len(p) > readSize { // into a buffer that has kept much during the handshake; no event tells of what is left
+			c.openKept()
+		}
 		if !edgeTriggered || n < len(buf) || c.state == closed || c.paused() {
 			return
 		}
