@@ -51,6 +51,7 @@ func (c *Conn) Finish(reason Reason, linger bool) {
 	c.state = draining
 	c.loop.counters.Closing++
 	c.reason, c.linger = reason, linger
+	c.dropInput()
 	c.Flush()
 	if c.out != nil {
 		c.deadline = 0 // from here on it is the client's progress that counts
@@ -118,7 +119,7 @@ func (c *Conn) close(reason Reason) {
 	} else {
 		c.memory().closed = true
 	}
-	c.in = nil // not freed: Data may be running with a view of it
+	c.dropInput()
 	if c.out != nil {
 		c.out.free()
 		c.out = nil

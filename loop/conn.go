@@ -55,10 +55,10 @@ type Conn struct {
 	told      bool   // of the end: Shutdown was called
 	held      bool   // input is not delivered
 	sending   sending
-	full      bool   // output is above HighWater
-	failed    bool   // sending failed; the loop closes it at the end of the event
-	short     bool   // the file that was sent last has ended early
-	unread    bool   // edge-triggered poller: input was announced while reading was paused
+	full      bool // output is above HighWater
+	failed    bool // sending failed; the loop closes it at the end of the event
+	short     bool // the file that was sent last has ended early
+	unread    bool // edge-triggered poller: input was announced while reading was paused
 }
 
 // state is where a connection is between open and closed.
@@ -351,17 +351,27 @@ func (c *Conn) take(p []byte) {
 
 // deliver calls Data and keeps what it leaves.
 func (c *Conn) deliver(p []byte) {
-	c.loop.delivered = p
+	l := c.loop
 	viewed := c.in // nil: p is in the turn's buffer
+	l.delivered, l.viewed = p, viewed
 	n := c.handler.Data(p)
-	if c.state != open {
+	taken := l.viewed != viewed
+	l.viewed = nil
+	switch {
+	case taken:
+		if c.in != nil && c.state == open && !c.held {
+			l.released = append(l.released, c)
+		}
+	case c.state != open:
 		if viewed != nil {
 			viewed.free()
 			c.in = nil
 		}
 		return
-	}
-	switch {
+	case c.in != viewed: // it gathers
+		if viewed != nil {
+			viewed.free()
+		}
 	case n == len(p):
 		if c.in != nil {
 			c.in.free()
@@ -375,6 +385,16 @@ func (c *Conn) deliver(p []byte) {
 	}
 	if c.held && c.in != nil && len(c.in.unread()) >= holdSize {
 		c.pauseReading()
+	}
+}
+
+// dropInput forgets what was received. What Data is running with a view of, is freed behind it.
+func (c *Conn) dropInput() {
+	if in := c.in; in != nil {
+		c.in = nil
+		if in != c.loop.viewed {
+			in.free()
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ func TestLingerToEnd(t *testing.T) {
 	})
 	c := dial(t, server)
 	_ = c.SetReadBuffer(32 << 10)
-	send(t, c, make([]byte, 5*readSize))
+	send(t, c, make([]byte, 5*ReadSize))
 	_ = c.CloseWrite()
 	eventually(t, "closed", func() bool { return r.Connections() == 0 })
 	if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, answer) {

@@ -115,10 +115,11 @@ func (l *Loop) watch(elapsed int64) (busy bool) {
 
 // takeOver goes on with the loop on a fresh goroutine.
 func (l *Loop) takeOver() {
-	l.turn = &turn{in: make([]byte, readSize), batch: l.turn.batch, batchOf: l.turn.batchOf}
+	l.turn = &turn{in: make([]byte, ReadSize), batch: l.turn.batch, batchOf: l.turn.batchOf}
 	l.now = l.reactor.clock.time(l)
 	if l.caller != nil {
 		l.caller.TakenOver()
+		l.caller = nil // it, and the request that it is about, would live until the next call
 	}
 	l.taking.Unlock()
 	l.lookAgain()
@@ -148,7 +149,7 @@ func (r *Reactor) Away() int { return int(r.away.Load()) }
 func (c *Conn) Interrupted(left int) {
 	rest := c.loop.delivered
 	rest = rest[len(rest)-left:]
-	c.in = nil // it is the old owner's now
+	c.in, c.loop.viewed = nil, nil // it is the old owner's now
 	if len(rest) > 0 {
 		c.in = newInput(max(holdSize, len(rest)))
 		c.in.data = append(c.in.data, rest...)

@@ -140,7 +140,7 @@ func TestHandoverAtAccept(t *testing.T) {
 
 // A client that vanishes while its call blocks is noticed, behind what it has sent too.
 func TestHandoverVanishing(t *testing.T) {
-	for _, behind := range []int{0, 10, holdSize, readSize + 10} {
+	for _, behind := range []int{0, 10, holdSize, ReadSize + 10} {
 		r := newWatched(t, 1, 10)
 		release, open := gate(t)
 		reasons := make(chan Reason, 1)
@@ -183,9 +183,9 @@ func TestHandoverLooksAgain(t *testing.T) {
 	l.Post(func(any) { close(entered); <-goOn }, nil)
 	receive(t, entered, "turn of the loop")
 	send(t, blocked, []byte("b"))
-	expect(t, much, string(make([]byte, readSize)))
+	expect(t, much, string(make([]byte, ReadSize)))
 	close(goOn)
-	expect(t, much, string(make([]byte, size-readSize)))
+	expect(t, much, string(make([]byte, size-ReadSize)))
 	open()
 	expect(t, blocked, "B")
 }

@@ -10,8 +10,10 @@ const holdSize = 4 << 10
 // input keeps what a connection has received and not consumed: a request that is not complete yet, or
 // those behind one that is being answered.
 type input struct {
-	data []byte
-	off  int // octets of data that are consumed
+	data   []byte
+	off    int     // octets of data that are consumed
+	most   int     // octets that data is to have, and no more as far as that can be; 0: any number
+	budget *budget // that a buffer which gathers is counted in; nil: it does not gather
 }
 
 // inputs has pools of inputs by capacity: 4 KiB, 16 KiB, 64 KiB, 256 KiB. Larger ones are left to the garbage collector.
@@ -38,6 +40,10 @@ func newInput(size int) *input {
 }
 
 func (in *input) free() {
+	if in.budget != nil {
+		in.freeGathering()
+		return
+	}
 	if i := class(cap(in.data)); i < len(inputs) && cap(in.data) == holdSize<<(2*i) {
 		poison(in.data)
 		in.data, in.off = in.data[:0], 0
@@ -50,6 +56,9 @@ func (in *input) unread() []byte { return in.data[in.off:] }
 // room returns free space behind the data, making some when there is none. Views of data are not
 // valid afterwards.
 func (in *input) room() []byte {
+	if len(in.data) < in.most {
+		return in.data[len(in.data):in.most]
+	}
 	if len(in.data) == cap(in.data) {
 		if in.off >= cap(in.data)/2 {
 			in.data = in.data[:copy(in.data, in.unread())]

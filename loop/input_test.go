@@ -122,7 +122,7 @@ func TestLeftovers(t *testing.T) {
 
 // A client that half-closes behind its input loses none of it, whatever the connection is at.
 func TestHalfClose(t *testing.T) {
-	for _, size := range []int{1, holdSize - 1, holdSize, holdSize + 1, readSize, 3*readSize + 1} {
+	for _, size := range []int{1, holdSize - 1, holdSize, holdSize + 1, ReadSize, 3*ReadSize + 1} {
 		for _, held := range []bool{false, true} {
 			for _, network := range []string{"tcp", "unix"} {
 				t.Run(fmt.Sprintf("%s, %d octets, held %v", network, size, held), func(t *testing.T) {

@@ -55,7 +55,7 @@ type layered struct {
 // scratch is a turn's buffer for sealed octets, in either direction; nothing in it outlives the event.
 func (t *turn) scratch() []byte {
 	if t.sealed == nil {
-		t.sealed = make([]byte, readSize+readSize/4)
+		t.sealed = make([]byte, ReadSize+ReadSize/4)
 	}
 	return t.sealed
 }
@@ -148,7 +148,7 @@ func (in *input) add(p []byte) {
 func (c *Conn) readSealed() {
 	y := c.layer()
 	for {
-		buf := c.loop.turn.scratch()[:readSize]
+		buf := c.loop.turn.scratch()[:ReadSize]
 		if y.in != nil {
 			buf = y.in.room()
 		}
@@ -170,7 +170,7 @@ func (c *Conn) readSealed() {
 			p = y.in.unread()
 		}
 		c.open(p)
-		if len(p) > readSize { // into a buffer that has kept much during the handshake; no event tells of what is left
+		if len(p) > ReadSize { // into a buffer that has kept much during the handshake; no event tells of what is left
 			c.openKept()
 		}
 		if !edgeTriggered || n < len(buf) || c.state == closed || c.paused() {

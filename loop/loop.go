@@ -18,7 +18,7 @@ import (
 // Sizes in octets. Flow control is by HighWater and LowWater: what a client does not take is kept up to about
 // HighWater for each connection, then its Handler is told (Room) not to produce more until LowWater.
 const (
-	readSize   = 64 << 10 // read at once into a loop's buffer
+	ReadSize   = 64 << 10 // read at once into a loop's buffer
 	batchSize  = 64 << 10 // a loop's output batch is sent when it is larger
 	HighWater  = 64 << 10
 	LowWater   = 16 << 10
@@ -37,6 +37,7 @@ type Loop struct {
 	// The loop's own.
 	turn      *turn
 	delivered []byte // what the last call of Data was given
+	viewed    *input // that it is in, while Data runs; nil: it is in the turn's buffer, or was taken (Take)
 	conns     table
 	listeners map[int]*acceptor
 	watched   map[int]*watched
@@ -71,7 +72,7 @@ type turn struct {
 }
 
 func newTurn() *turn {
-	return &turn{in: make([]byte, readSize), batch: make([]byte, 0, batchSize+4<<10)}
+	return &turn{in: make([]byte, ReadSize), batch: make([]byte, 0, batchSize+4<<10)}
 }
 
 // epoch is the origin of the loops' time.

@@ -8,6 +8,7 @@ import "sync"
 type output struct {
 	buf  []byte // owned
 	off  int    // octets of buf that were sent
+	lent []byte // behind buf: what is left of what Lend was given
 	file section
 }
 
@@ -33,12 +34,17 @@ const maxPooledOutput = 256 << 10
 
 func (o *output) free() {
 	if cap(o.buf) <= maxPooledOutput {
-		o.buf, o.off, o.file = o.buf[:0], 0, section{}
+		o.buf, o.off, o.lent, o.file = o.buf[:0], 0, nil, section{}
 		outputs.Put(o)
 	}
 }
 
-func (o *output) unsent() int { return len(o.buf) - o.off + int(min(o.file.left, HighWater+1)) }
+func (o *output) unsent() int {
+	return len(o.buf) - o.off + min(len(o.lent), HighWater+1) + int(min(o.file.left, HighWater+1))
+}
+
+// buffers tells whether all that is left to send was copied: more can be written behind it.
+func (o *output) buffers() bool { return len(o.lent) == 0 && o.file.left == 0 }
 
 // Buffer returns the slice to which output is appended. The caller appends and gives the result to
 // SetBuffer, before it calls anything else of the loop. The octets leave at the end of the event.
@@ -85,6 +91,18 @@ func (c *Conn) Write(p []byte) {
 	c.transmit(batch, p)
 }
 
+// Lend sends p behind what was written before, without a copy: p must stay what it is, and the next call of Lend, SendFile or Write has to wait,
+// until the connection has room again (Room, Drained) or is closed.
+func (c *Conn) Lend(p []byte) {
+	if c.out == nil {
+		batch := c.Buffer()
+		c.loop.turn.batch, c.loop.turn.batchOf = batch[:0], nil
+		c.push(batch, p, true)
+	} else if !c.failed && c.state == open {
+		c.out.lent, c.full = p, true
+	}
+}
+
 // SendFile sends n octets of file from offset on, behind what was written before; the next call of
 // SendFile or Write has to wait until Drained. The file must stay open until then. When it ends early, FileShort is true in
 // Drained; behind Finish the connection fails then.
@@ -105,10 +123,10 @@ func (c *Conn) SendFile(file File, offset, n int64) {
 // FileShort tells in Drained whether the file has ended, or could not be read on, before all of it was sent that was to be.
 func (c *Conn) FileShort() bool { return c.short }
 
-// DropFile gives up what is left to send of a file, before the connection is closed. What was written before it still leaves.
+// DropFile gives up what is left to send of a file, or of what was lent, before the connection is closed. What was written before it still leaves.
 func (c *Conn) DropFile() {
-	if o := c.out; o != nil && o.file.left > 0 {
-		o.file = section{}
+	if o := c.out; o != nil && !o.buffers() {
+		o.lent, o.file = nil, section{}
 		if o.unsent() == 0 && c.dropSealed() {
 			c.out = nil
 			o.free()
@@ -173,7 +191,10 @@ func (l *Loop) sendBatch() {
 }
 
 // transmit sends head and p, of a connection that has nothing waiting, and keeps what the kernel does not take.
-func (c *Conn) transmit(head, p []byte) {
+func (c *Conn) transmit(head, p []byte) { c.push(head, p, false) }
+
+// push is transmit, for a p that is lent or has to be copied.
+func (c *Conn) push(head, p []byte, lent bool) {
 	if c.failed || c.state > draining {
 		return
 	}
@@ -190,8 +211,12 @@ func (c *Conn) transmit(head, p []byte) {
 		c.out.buf = append(c.out.buf, head[n:]...)
 		n = len(head)
 	}
-	c.out.buf = append(c.out.buf, p[n-len(head):]...)
-	c.full = c.out.unsent() > HighWater
+	if p = p[n-len(head):]; lent && len(p) > 0 {
+		c.out.lent, c.full = p, true
+	} else {
+		c.out.buf = append(c.out.buf, p...)
+		c.full = c.out.unsent() > HighWater
+	}
 	c.expectProgress()
 	c.setInterest()
 }
@@ -200,14 +225,15 @@ func (c *Conn) transmit(head, p []byte) {
 // lowered here: a streaming response is likely to have more, and ready lowers it when there was nothing to do.
 func (c *Conn) drain() {
 	o := c.out
-	buffered, filed, progress := len(o.buf)-o.off, o.file.left, c.progress()
-	if o.off < len(o.buf) {
-		n, err := c.send(o.buf[o.off:], nil)
+	buffered, lent, filed, progress := len(o.buf)-o.off, len(o.lent), o.file.left, c.progress()
+	if buffered+lent > 0 {
+		n, err := c.send(o.buf[o.off:], o.lent)
 		if err != nil {
 			c.fail()
 			return
 		}
-		o.off += n
+		o.lent = o.lent[max(n-buffered, 0):]
+		o.off += min(n, buffered)
 		if o.off == len(o.buf) {
 			o.buf, o.off = o.buf[:0], 0
 		} else if o.off > len(o.buf)/2 {
@@ -222,7 +248,7 @@ func (c *Conn) drain() {
 		c.out = nil
 		o.free()
 	}
-	if c.out == nil || len(o.buf)-o.off < buffered || o.file.left < filed || c.progress() != progress {
+	if c.out == nil || len(o.buf)-o.off < buffered || len(o.lent) < lent || o.file.left < filed || c.progress() != progress {
 		c.expectProgress()
 	}
 	if c.state == draining {
@@ -231,8 +257,8 @@ func (c *Conn) drain() {
 		}
 		return
 	}
-	// As long as there is a file, nothing can be written behind it.
-	if c.full && c.Unsent() <= LowWater && (c.out == nil || c.out.file.left == 0) {
+	// As long as there is a file, or something lent, nothing can be written behind it.
+	if c.full && c.Unsent() <= LowWater && (c.out == nil || c.out.buffers()) {
 		c.full = false
 		c.handler.Drained()
 		if !c.full && !c.held && c.state == open {

@@ -304,7 +304,7 @@ func TestOutputBoundsInput(t *testing.T) {
 	if n, _ := io.ReadFull(c, make([]byte, size)); n != size {
 		t.Errorf("%d octets came back", n)
 	}
-	if n := highest.Load(); n > HighWater+readSize {
+	if n := highest.Load(); n > HighWater+ReadSize {
 		t.Errorf("%d octets were kept", n)
 	}
 }

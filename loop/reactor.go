@@ -29,6 +29,8 @@ type Options struct {
 	MaxPerAddress int
 	// DrainIdle is how long idle connections may go on during Shutdown, at most half of the time that there is for it; 0: not at all.
 	DrainIdle time.Duration
+	// GatherMemory bounds the memory of buffers that gather input (Conn.Gather), in octets; 0: none is gathered.
+	GatherMemory int64
 	// Logger is told what goes wrong; nil: slog.Default.
 	Logger *slog.Logger
 }
@@ -45,6 +47,7 @@ type Reactor struct {
 	farewell       atomic.Int64 // nanoseconds
 	writeTimeout   atomic.Int64 // nanoseconds
 	maxConnections atomic.Int64
+	gathering      budget
 	maxAway        int64
 	slowCalls      func()
 	away           atomic.Int64
@@ -102,11 +105,12 @@ func New(o Options) (*Reactor, error) {
 	return r, nil
 }
 
-// Reload has other limits count from now on: WriteTimeout, MaxConnections and DrainIdle, and MaxPerAddress if there was a limit before and is one
+// Reload has other limits count from now on: WriteTimeout, MaxConnections, GatherMemory and DrainIdle, and MaxPerAddress if there was a limit before and is one
 // still. The other options stay what they are.
 func (r *Reactor) Reload(o Options) {
 	r.writeTimeout.Store(int64(o.WriteTimeout))
 	r.maxConnections.Store(int64(o.MaxConnections))
+	r.gathering.most.Store(o.GatherMemory)
 	r.drainIdle.Store(int64(o.DrainIdle))
 	if r.clients != nil && o.MaxPerAddress > 0 {
 		r.clients.setMax(o.MaxPerAddress)

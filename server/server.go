@@ -253,6 +253,7 @@ func (c *Config) limits() loop.Options {
 		MaxConnections: c.MaxConnections,
 		MaxPerAddress:  c.MaxPerAddress,
 		DrainIdle:      c.DrainIdle,
+		GatherMemory:   c.ContentMemory,
 	}
 }
 

@@ -211,7 +211,7 @@ func TestVanishingUploader(t *testing.T) {
 		return nil
 	}})
 	c := s.dial()
-	if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nsome"); err != nil {
+	if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\nsome"); err != nil {
 		t.Fatal(err)
 	}
 	_ = c.(*net.TCPConn).SetLinger(0)

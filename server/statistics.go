@@ -22,6 +22,8 @@ type Statistics struct {
 	// on goroutines.
 	Takeovers      uint64
 	Away, Blocking int
+	// ContentMemory is how many octets of Config.ContentMemory are in use.
+	ContentMemory int64
 	// LogDropped is how many lines of the access log were dropped.
 	LogDropped int64
 }
@@ -69,6 +71,7 @@ func (s *Server) Statistics(ctx context.Context) (all Statistics) {
 	}
 	all.Detached = reactor.Detached()
 	all.Takeovers, all.Away, all.Blocking = reactor.Takeovers(), reactor.Away(), exchange.Blocking()
+	all.ContentMemory = reactor.Gathered()
 	if log != nil {
 		all.LogDropped = log.Dropped()
 	}

@@ -16,10 +16,14 @@ import (
 
 type demoCommand struct {
 	serveFlags
-	TestRoutes bool `help:"Add routes for tests: /sink, /spin, /panic and /internals."`
+	ContentMemory int64 `group:"Limits" default:"67108864" placeholder:"OCTETS" help:"Memory for request bodies of more than 64 KiB that are read whole, in all, 0 for none; others stream (default: ${default})."`
+	TestRoutes    bool  `help:"Add routes for tests: /sink, /spin, /panic and /internals."`
 }
 
 func (d *demoCommand) Run() (err error) {
+	if err := d.apply(); err != nil {
+		return err
+	}
 	l, err := newLifecycle()
 	if err != nil {
 		return err
@@ -38,8 +42,22 @@ func (d *demoCommand) Run() (err error) {
 		defer func() { fmt.Printf("weir made %d calls\n", testCalls.Load()) }()
 	}
 	l.holders = []io.Closer{d.hubFlags.holder(topics)}
-	l.reconfigure = func(fresh *cli, _ bool) error { return d.reload(l, &fresh.Demo.serveFlags, application) }
+	l.reconfigure = func(fresh *cli, _ bool) error {
+		if err := fresh.Demo.apply(); err != nil {
+			return err
+		}
+		return d.reload(l, &fresh.Demo.serveFlags, application)
+	}
 	return d.serve(l, "the demo", application, loopsAlone, nil)
+}
+
+// apply puts the demo's own flags into those of all commands.
+func (d *demoCommand) apply() error {
+	if d.ContentMemory < 0 {
+		return &usageError{"--content-memory must be 0 or more"}
+	}
+	d.contentMemory = d.ContentMemory
+	return nil
 }
 
 //go:embed demo.html

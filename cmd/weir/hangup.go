@@ -20,7 +20,7 @@ var (
 	// countAtOnce are the options that count at once, for requests on connections that are open too.
 	countAtOnce = []string{
 		"server-header", "keep-half-closed", "drain-idle", "upgrade-timeout",
-		"limit-request-line", "limit-request-head", "limit-request-field", "limit-request-fields", "limit-request-body",
+		"limit-request-line", "limit-request-head", "limit-request-field", "limit-request-fields", "limit-request-body", "content-memory",
 		"head-timeout", "content-timeout", "content-rate", "content-grace", "keep-alive", "write-timeout",
 		"max-requests-per-connection", "max-connections", "max-connections-per-address",
 		"static", "static-max-age", "static-immutable", "static-dotfiles", "static-symlinks", "sendfile-root", "compress", "request-id",

@@ -49,7 +49,8 @@ type serveFlags struct {
 	tlsFlags        `group:"HTTPS and HTTP/2"`
 	acmeFlags       `group:"HTTPS and HTTP/2"`
 
-	summary summary
+	contentMemory int64 // server.Config.ContentMemory, but 0: none, which is what workers in Python have: their bodies are passed on as they come
+	summary       summary
 }
 
 // loopsAlone is how many loops there are where the application runs on them.
@@ -152,6 +153,7 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 		GracefulTimeout: f.GracefulTimeout,
 		Inline:          f.Inline,
 		KeepHalfClosed:  f.KeepHalfClosed,
+		ContentMemory:   noLimit(f.contentMemory),
 	}
 	switch {
 	case f.Loops < 0:

@@ -52,7 +52,7 @@ type metrics struct {
 	info, ready                                                         metric
 	connections, loopConnections, maxConnections, accepted, closed      metric
 	received, sent, requests, active, waiting, malformed                metric
-	lag, takeovers, away, blocking, blockingPaths, dropped              metric
+	lag, takeovers, away, blocking, blockingPaths, content, dropped     metric
 	topics, subscribers, messages                                       metric
 	workers, busy, leaving, queued, deaths, replaced, takenBack, memory metric
 	latency, queueWait                                                  *prometheus.Desc
@@ -77,6 +77,7 @@ func (s *Server) register() *prometheus.Registry {
 	m.malformed = s.counter("malformed_requests_total", "Requests that the parser of HTTP/1.1 has refused, by what is wrong.", "kind")
 	m.lag = s.gauge("loop_lag_seconds", "How long the loop took to answer this scrape, or has not answered an earlier one.", "loop")
 	m.takeovers = s.counter("takeovers_total", "Calls of the application that have blocked and lost their loop.")
+	m.content = s.gauge("content_memory_bytes", "Memory for request content that is read whole, in use.")
 	m.away = s.gauge("takeovers_active", "Calls among them that have not returned.")
 	m.blocking = s.gauge("blocking_calls", "Calls of the application that run on goroutines from the start.")
 	m.blockingPaths = s.gauge("blocking_paths", "Paths that were learned to block.")
@@ -193,6 +194,7 @@ func (m *metrics) collectServer(ch chan<- prometheus.Metric, watched *server.Ser
 	m.waiting.to(ch, float64(r.Waiting))
 	ch <- &histogram{m.latency, &r.Latency}
 	m.takeovers.to(ch, float64(stats.Takeovers))
+	m.content.to(ch, float64(stats.ContentMemory))
 	m.away.to(ch, float64(stats.Away))
 	m.blocking.to(ch, float64(stats.Blocking))
 	paths := 0

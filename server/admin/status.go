@@ -167,6 +167,7 @@ func (st *Status) fill(ctx context.Context, watched *server.Server) {
 		"request_field":           float64(c.Limits.FieldLine),
 		"request_fields":          float64(c.Limits.Fields),
 		"request_body":            float64(c.MaxContent),
+		"content_memory":          float64(c.ContentMemory),
 		"head_timeout":            c.HeadTimeout.Seconds(),
 		"content_timeout":         c.ContentTimeout.Seconds(),
 		"keep_alive":              c.IdleTimeout.Seconds(),

@@ -22,6 +22,9 @@ const HighWater = 64 << 10
 // pieceSize bounds what is handed to the wire at once, because a wire copies what the client does not take.
 const pieceSize = 256 << 10
 
+// lendFrom is from how many octets on a chunk is lent to a wire that borrows: the rest of a smaller one is soon copied.
+const lendFrom = 64 << 10
+
 // Config is what all exchanges of a server share.
 type Config struct {
 	Gateway app.Gateway
@@ -95,6 +98,12 @@ type Wire interface {
 	Park() Parked
 }
 
+// Borrower is a Wire that passes on content without a copy.
+type Borrower interface {
+	// Borrow passes on a piece of the content as Chunk does, but for that p stays what it is until the wire has room again (Room, Resume) or Gone.
+	Borrow(p []byte)
+}
+
 // phase is how far a response is.
 type phase uint8
 
@@ -150,6 +159,12 @@ func (x *Exchange) Init(host *Host) {
 func (x *Exchange) Begin(wire Wire, source app.Source, input app.Input) {
 	x.begin(wire, source.Method() == "HEAD")
 	x.Environ.Reset(source, input, &x.host.Gateway)
+}
+
+// Forget drops what the exchange, which has ended, still refers to of its request.
+func (x *Exchange) Forget() {
+	x.chunk = nil
+	x.Environ.Reset(nil, nil, nil)
 }
 
 // begin starts a response.
@@ -348,9 +363,7 @@ func (x *Exchange) closeBody() {
 func (x *Exchange) pull() {
 	for x.wire.Room() {
 		if len(x.chunk) > 0 {
-			piece := x.chunk[:min(len(x.chunk), pieceSize)]
-			x.chunk = x.chunk[len(piece):]
-			if !x.emit(piece) {
+			if !x.passOn() {
 				return
 			}
 			continue
@@ -385,6 +398,22 @@ func (x *Exchange) pull() {
 		x.phase = ended
 		x.closeBody()
 	}
+}
+
+// passOn passes on what is left of the chunk, or a piece of it. It is false when the exchange has failed.
+func (x *Exchange) passOn() bool {
+	if b, ok := x.wire.(Borrower); ok && len(x.chunk) > lendFrom {
+		p := x.chunk
+		x.chunk = nil
+		n, ok := x.admit(int64(len(p)))
+		if n > 0 {
+			b.Borrow(p[:n])
+		}
+		return ok
+	}
+	piece := x.chunk[:min(len(x.chunk), pieceSize)]
+	x.chunk = x.chunk[len(piece):]
+	return x.emit(piece)
 }
 
 // emit passes on one piece of content. It is false when the exchange has failed.

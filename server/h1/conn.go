@@ -194,9 +194,12 @@ func (c *conn) run(content []byte, behind int) {
 	}
 	c.SetDeadline(0)
 	c.Hold()
-	if c.parked != nil {
+	switch {
+	case c.parked != nil:
 		c.wait()
-	} else { // the response goes on after this event: what it was called with must not move
+	case !t.gathered.IsZero() && !t.exchange.Environ.Detached(): // head and content are the transaction's
+		t.late = true
+	default: // the response goes on after this event: what it was called with must not move
 		t.exchange.Environ.Detach()
 		t.called = t.head
 	}
@@ -250,6 +253,9 @@ func (c *conn) goesOn() (more bool) {
 // end closes the connection after what was written.
 func (c *conn) end(reason loop.Reason, linger bool) {
 	c.move(connectionClosed)
+	if r := c.reply(); r != nil && !r.finished {
+		c.DropFile() // what it was lent goes away with the request
+	}
 	c.Finish(reason, linger)
 	c.drop()
 }
@@ -278,6 +284,7 @@ func (c *conn) drop() {
 		c.protocol.give(t)
 	default:
 		t.exchange.Gone()
+		t.leave() // a body that is in use is closed on a goroutine
 	}
 }
 
@@ -311,7 +318,10 @@ func (c *conn) Drained() {
 	case c.t == nil || c.state == inHead:
 		c.Release()
 	case !c.t.finished:
-		c.t.exchange.Resume()
+		t := c.t
+		if t.exchange.Resume(); c.t != t {
+			t.release() // there is no call of the application any more
+		}
 	}
 }
 

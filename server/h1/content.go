@@ -21,6 +21,9 @@ var (
 // connection; with more to come, or not known how many, it is closed.
 const skipMost = 256 << 10
 
+// gatherFrom is how many octets of content have to be there before memory is set aside for all of it.
+const gatherFrom = 16 << 10
+
 // begin looks at the framing of the content (RFC 9112 6.3) behind a head that was just read, and goes
 // as far as the octets that are in allow.
 func (c *conn) begin(in []byte) (n int, more bool) {
@@ -50,7 +53,7 @@ func (c *conn) begin(in []byte) (n int, more bool) {
 		c.move(requestComplete)
 		c.run(nil, len(in))
 		return 0, c.goesOn()
-	case r.ContentLength <= int64(config.ContentBuffer):
+	case r.ContentLength <= int64(config.ContentBuffer), (t.asked || len(in) > 0) && c.MayGather(r.ContentLength):
 		t.length, t.left = r.ContentLength, r.ContentLength
 	default:
 		t.length, t.left = r.ContentLength, r.ContentLength
@@ -81,11 +84,21 @@ func (c *conn) readContent(in []byte) (n int, more bool) {
 	t := c.t
 	if !t.request.Chunked {
 		if int64(len(in)) < t.left {
+			if !t.gathers && t.left > int64(c.protocol.config().ContentBuffer) && len(in) >= gatherFrom {
+				return c.gather(in)
+			}
 			return c.awaitContent(0)
 		}
 		n = int(t.left)
 		t.left = 0
 		c.move(requestComplete)
+		if t.gathers || n > loop.ReadSize { // it is in a buffer of the connection's, which is too large to copy when the answer takes time
+			t.owns = true
+			t.gathered = c.Take(in, n)
+			c.run(in[:n:n], len(in)-n)
+			c.goesOn()
+			return len(in), false // what is behind it comes again
+		}
 		c.run(in[:n:n], len(in)-n)
 		return n, c.goesOn()
 	}
@@ -113,6 +126,16 @@ func (c *conn) readContent(in []byte) (n int, more bool) {
 		}
 	}
 	return c.awaitContent(n)
+}
+
+// gather has content that is longer than ContentBuffer received into one buffer, if there is memory for that.
+func (c *conn) gather(in []byte) (n int, more bool) {
+	t := c.t
+	if !c.Gather(in, int(t.left)) {
+		return c.openStream(in)
+	}
+	t.gathers = true
+	return c.awaitContent(len(in))
 }
 
 // awaitContent is the end of a step that needs more content.

@@ -20,6 +20,7 @@ const patience = 20 * time.Second
 // house is a loop that is not started: the test's goroutine is the loop's.
 type house struct {
 	t        testing.TB
+	reactor  *loop.Reactor
 	loop     *loop.Loop
 	config   *h1.Config
 	protocol *h1.Protocol
@@ -36,7 +37,7 @@ func newHouse(t testing.TB, application app.Application, change func(*h1.Config)
 		reactor.Start()
 		reactor.Stop()
 	})
-	h := &house{t: t, loop: reactor.Loops()[0]}
+	h := &house{t: t, reactor: reactor, loop: reactor.Loops()[0]}
 	h.config = &h1.Config{Server: "weir", Protocol: settings.Protocol{
 		Application:   application,
 		Exchange:      &exchange.Config{Log: slog.New(slog.DiscardHandler), MaxBlocking: 100},

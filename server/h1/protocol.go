@@ -79,6 +79,7 @@ func (p *Protocol) take(c *conn) *transaction {
 	var t *transaction
 	if n := len(p.free); n > 0 {
 		t = p.free[n-1]
+		p.free[n-1] = nil // it may be left to the garbage collector, with what it refers to
 		p.free = p.free[:n-1]
 	} else {
 		t = newTransaction(p.host)
@@ -87,9 +88,12 @@ func (p *Protocol) take(c *conn) *transaction {
 	return t
 }
 
-// give takes back a transaction. One whose environ was detached is left to whoever may still refer to it.
+// give takes back a transaction. One whose environ was detached is left to whoever may still refer to it, and so is one whose application runs on.
 func (p *Protocol) give(t *transaction) {
-	if t.taken || t.exchange.Environ.Detached() || len(p.free) >= maxFree {
+	if !t.late {
+		t.release()
+	}
+	if t.late || t.taken || t.exchange.Environ.Detached() || len(p.free) >= maxFree {
 		return
 	}
 	t.c = nil

@@ -140,6 +140,15 @@ func (r *reply) Chunk(p []byte) {
 	r.endChunk()
 }
 
+// Borrow implements exchange.Borrower.
+func (r *reply) Borrow(p []byte) {
+	r.sent += int64(len(p))
+	if r.framing == byChunks {
+		r.beginChunk(int64(len(p)))
+	}
+	r.c.Lend(p)
+}
+
 // beginChunk writes what comes before the n octets of a chunk (RFC 9112 7.1).
 func (r *reply) beginChunk(n int64) {
 	r.endChunk()
@@ -148,7 +157,8 @@ func (r *reply) beginChunk(n int64) {
 	r.c.SetBuffer(append(b, "\r\n"...))
 }
 
-// endChunk writes what comes behind a chunk, if that was not done: nothing can be written behind a file that is being sent.
+// endChunk writes what comes behind a chunk, if that was not done: nothing can be written behind what is being sent
+// from a file or was borrowed.
 func (r *reply) endChunk() {
 	if r.inChunk {
 		r.inChunk = false

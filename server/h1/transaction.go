@@ -8,6 +8,7 @@ import (
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/httpparse"
+	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server/accesslog"
 	"github.com/weirhttp/weir/server/exchange"
 )
@@ -29,12 +30,16 @@ type transaction struct {
 	detached  bool   // head and content are copies
 	asked     bool   // 100 (Continue) was sent, or need not be
 	kept      bool   // keepHead was called
+	gathers   bool   // content is received into a buffer of its own
+	owns      bool   // content is in gathered, or was
 	taken     bool   // the loop was taken over in a call of the application: it may still run, and all this is its own
 	called    []byte // head as it was when the application was called
 
 	// Content of the request.
-	memory    app.Memory // that was read whole
-	collected []byte     // decoded so far, of chunked content that is read whole
+	memory    app.Memory    // that was read whole
+	gathered  loop.Gathered // that memory is in; zero: the connection's or the loop's buffer, or a copy
+	late      bool          // gathered, and the application runs on after its call: Close may come after the end of the response
+	collected []byte        // decoded so far, of chunked content that is read whole
 	chunked   httpparse.Chunked
 	left      int64 // of content with a length: octets still to come
 	length    int64 // content length as the application sees it; -1: not known, or none
@@ -56,6 +61,8 @@ func newTransaction(host *exchange.Host) *transaction {
 
 // reset makes t ready for another request. What was parsed stays: the next head may be the same.
 func (t *transaction) reset() {
+	t.release()
+	t.late = false
 	t.used, t.head, t.detached, t.called = false, nil, false, nil
 	if len(t.collected) > 0 {
 		t.collected = t.collected[:0]
@@ -66,7 +73,7 @@ func (t *transaction) reset() {
 	t.memory.Reset(nil)
 	t.chunked.Reset()
 	t.left, t.length = 0, -1
-	t.stream, t.asked, t.kept = nil, false, false
+	t.stream, t.asked, t.kept, t.gathers, t.owns = nil, false, false, false, false
 	t.received, t.skipTo, t.patience = 0, 0, exchange.Patience{}
 	t.refused = nil
 	t.notes.Reset()
@@ -74,6 +81,27 @@ func (t *transaction) reset() {
 	if t.forwarded {
 		t.forwarded, t.via = false, via{}
 	}
+}
+
+// release gives back the memory of gathered content. Where somebody may have views of it, it is left to the garbage collector.
+func (t *transaction) release() {
+	if t.gathered.IsZero() {
+		return
+	}
+	if t.exchange.Environ.Detached() {
+		t.leave()
+		return
+	}
+	t.memory.Reset(nil)
+	t.exchange.Forget() // else who has the memory next could not leave it to the garbage collector
+	t.gathered.Free()
+	t.gathered = loop.Gathered{}
+}
+
+// leave gives gathered content up to whoever has views of it.
+func (t *transaction) leave() {
+	t.gathered.Leave()
+	t.gathered = loop.Gathered{}
 }
 
 // keepHead copies the head, because its buffer is about to be used for something else.
@@ -91,7 +119,7 @@ func (t *transaction) Detach() {
 	if !t.kept {
 		t.keepHead()
 	}
-	if content, _ := t.memory.View(); len(content) > 0 {
+	if content, _ := t.memory.View(); len(content) > 0 && !t.owns {
 		t.memory.Reset(append([]byte(nil), content...))
 	}
 }
@@ -258,6 +286,7 @@ func (t *transaction) mayBeFollowed() bool {
 func (t *transaction) TakenOver() (path []byte) {
 	c := t.c
 	t.taken = true
+	t.leave()
 	if !c.inside { // Resume was called, of a connection that waits for nothing else; the environ is detached
 		return t.request.Path.Of(t.head)
 	}
