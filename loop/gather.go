@@ -13,7 +13,7 @@ import (
 // over. All the buffers of a reactor that gather, and those that were taken and are in use, have a budget together.
 
 // gatherShare is how many buffers of the largest size the budget has room for.
-const gatherShare = 16
+const gatherShare = 8
 
 // gatherings has pools of inputs that gather by capacity, a power of two: from 64 KiB to 4 MiB. They are not the pools of other inputs: views of
 // those may be left behind where nobody looks at them any more, and would keep memory from being collected that was left (Gathered.Leave).

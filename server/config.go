@@ -95,8 +95,8 @@ type Config struct {
 	// that streams to the application, which is then run on a goroutine. Default: 64 KiB.
 	ContentBuffer int
 	// ContentMemory is how many octets of memory request content of HTTP/1.1 may take that is longer than ContentBuffer, for all requests together. As
-	// long as it lasts, the application is called when content of up to a 16th of it is there whole, which costs less than a stream. Content without
-	// a Content-Length streams, and content that the client sends only when it is asked to (Expect: 100-continue). Default: 64 MiB; negative: none.
+	// long as it lasts, the application is called when content of up to an eighth of it is there whole, which costs less than a stream. Content without
+	// a Content-Length streams, and content that the client sends only when it is asked to (Expect: 100-continue). Default: 32 MiB; negative: none.
 	ContentMemory int64
 	// Inline is the promise that the application never blocks: its calls are not watched. One that blocks all the same stops
 	// all the connections of its loop. Systems without epoll have no watch either way.
@@ -206,7 +206,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.MaxContent = orDefault(c.MaxContent, 1<<30)
 	c.ContentBuffer = orDefault(c.ContentBuffer, 64<<10)
-	c.ContentMemory = orDefault(c.ContentMemory, 64<<20)
+	c.ContentMemory = orDefault(c.ContentMemory, 32<<20)
 	if c.MaxBlocking = cmp.Or(c.MaxBlocking, 5000); c.MaxBlocking < 0 {
 		c.MaxBlocking = math.MaxInt32
 	}

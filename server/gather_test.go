@@ -48,8 +48,8 @@ func echoContent(environ *app.Environ, start app.StartResponse) app.Body {
 // TestContentMemory: clients that send much at a time, and some that go away in the middle of it, share a memory that is too small for all. What
 // the others get is what they sent, and in the end none of the memory is in use.
 func TestContentMemory(t *testing.T) {
-	// Content of up to 256 KiB is read whole, at most 16 such at a time.
-	config := server.Config{Application: echoAll, ContentMemory: 4 << 20, Loops: 2}
+	// Content of up to 256 KiB is read whole, at most 8 such at a time.
+	config := server.Config{Application: echoAll, ContentMemory: 2 << 20, Loops: 2}
 	plain := serve(t, config)
 	config.TLS, config.NoHTTP2 = &server.TLS{}, true
 	encrypted := serveTLS(t, config)

@@ -16,7 +16,7 @@ import (
 
 type demoCommand struct {
 	serveFlags
-	ContentMemory int64 `group:"Limits" default:"67108864" placeholder:"OCTETS" help:"Memory for request bodies of more than 64 KiB that are read whole, in all, 0 for none; others stream (default: ${default})."`
+	ContentMemory int64 `group:"Limits" default:"33554432" placeholder:"OCTETS" help:"Memory for request bodies of more than 64 KiB that are read whole, in all, 0 for none; others stream (default: ${default})."`
 	TestRoutes    bool  `help:"Add routes for tests: /sink, /spin, /panic and /internals."`
 }
 

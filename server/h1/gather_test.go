@@ -15,7 +15,7 @@ import (
 	"github.com/weirhttp/weir/loop"
 )
 
-// gatherMemory is what houses of these tests have for content; a 16th of it is the longest that is gathered.
+// gatherMemory is what houses of these tests have for content; the longest content of these tests is a 16th of it.
 const gatherMemory = 6 << 20
 
 // mixed is n octets in which no two places are alike.
