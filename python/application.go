@@ -8,19 +8,24 @@ import (
 	"github.com/weirhttp/weir/app"
 )
 
-// Application implements app.Application: it has a worker answer. It does not block, but for content that
-// is still on its way, and then it was called on a goroutine.
+// Application implements app.Application: it has a worker answer. It does not block: content that does not go with the request is passed
+// on by a goroutine.
 func (s *Supervisor) Application(environ *app.Environ, start app.StartResponse) app.Body {
 	if int(s.waiting.Load()) >= s.options.Queue {
 		return answer(start, unavailableAnswer)
 	}
-	input := environ.Input()
-	if view, whole := input.View(); whole {
+	if view, whole := environ.Input().View(); whole {
 		if p := s.shapes.packet(environ, view, int64(len(view)), true); p != nil {
 			s.accept(environ, p, nil)
 			return nil
 		}
 	}
+	return app.Blocking(s.passContentOn)(environ, start)
+}
+
+// passContentOn has a worker answer a request with content that is sent to it as it asks for more.
+func (s *Supervisor) passContentOn(environ *app.Environ, start app.StartResponse) app.Body {
+	input := environ.Input()
 	var source io.Reader = input
 	length := environ.ContentLength()
 	if length < 0 || !s.options.StreamBodies {

@@ -45,7 +45,7 @@ func (s *Supervisor) capacity() int {
 // window is how many requests the worker may be given at once.
 func (w *worker) window() int {
 	most := int64(batchTime)
-	if w.supervisor.calm() {
+	if w.average < most && w.supervisor.calm() {
 		most = int64(calmBatchTime)
 	}
 	return int(min(max(most/max(w.average, 1), 1), maxWindow))
