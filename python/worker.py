@@ -986,7 +986,7 @@ class Worker:
 
     def configure(self, config):
         self.credit = config.get("credit", 256 << 10)
-        self.delay = config.get("flush", 0.002)
+        self.delay = config.get("flush", 0.001)
         self.gives_back = bool(config.get("returns"))
         self.extensions = bool(config.get("extensions"))
         self.kind = config.get("class", "sync")
