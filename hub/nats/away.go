@@ -20,6 +20,9 @@ func (s *Store) away() error {
 	if err == nil {
 		err = client.ErrNoServers
 	}
+	if r := s.refusal(); r != nil && errors.Is(err, client.ErrNoServers) { // what the library says when it has tried them all
+		return r
+	}
 	text := "not connected: " + strings.TrimPrefix(err.Error(), "nats: ")
 	if options := about(err); options != "" {
 		if s.options.Names != nil {
@@ -28,6 +31,14 @@ func (s *Store) away() error {
 		return &refusal{fmt.Sprintf("%s (look at %s)", text, options)}
 	}
 	return errors.New(text)
+}
+
+// refusal is what is wrong so far, if that is one.
+func (s *Store) refusal() (r *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	errors.As(s.trouble, &r)
+	return r
 }
 
 // about are the options that have to do with a failure to connect, "" when that cannot be told.

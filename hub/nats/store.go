@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -118,7 +119,7 @@ func (s *Store) troubled(err error) {
 	switch {
 	case err == nil && was != nil:
 		s.options.Log.Info("hub: ready", "stream", s.options.Stream, "id", s.last)
-	case err != nil && s.ctx.Err() == nil && (was == nil || was.Error() != err.Error()):
+	case err != nil && s.ctx.Err() == nil && (was == nil || !strings.EqualFold(was.Error(), err.Error())): // NATS writes its errors in either case
 		s.options.Log.Warn("hub: not ready", "stream", s.options.Stream, "error", err)
 	}
 }
