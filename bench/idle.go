@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/child"
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 const (
@@ -27,7 +28,7 @@ func idleGrowth(ctx context.Context, p *process, target string, count int) (befo
 		return 0, 0, err
 	}
 	closeAll(warm)
-	if err := pause(ctx, settle); err != nil {
+	if err := program.Pause(ctx, settle); err != nil {
 		return 0, 0, err
 	}
 	if before, err = p.Resident(); err != nil {
@@ -42,7 +43,7 @@ func idleGrowth(ctx context.Context, p *process, target string, count int) (befo
 	if err := h.expect("open", count); err != nil {
 		return 0, 0, err
 	}
-	if err := pause(ctx, settle); err != nil {
+	if err := program.Pause(ctx, settle); err != nil {
 		return 0, 0, err
 	}
 	if after, err = p.Resident(); err != nil {
@@ -99,14 +100,4 @@ func (h *holder) expect(word string, count int) error {
 func (h *holder) stop() {
 	_ = h.cmd.Process.Kill() // nothing of it is needed any more
 	_ = h.cmd.Wait()
-}
-
-// pause sleeps unless the runner is told to stop.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }

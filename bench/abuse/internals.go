@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // internals is what weir tells of itself with --test-routes.
@@ -64,7 +66,7 @@ func (s *server) awaitBack(ctx context.Context, before internals) (time.Duration
 		}
 		switch {
 		case took < backWithin && ctx.Err() == nil && s.alive() == nil:
-			pause(ctx, backEvery)
+			_ = program.Pause(ctx, backEvery)
 		case err != nil:
 			return took, fmt.Errorf("the server does not tell what it holds: %w", err)
 		default:

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/healthy"
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 const (
@@ -88,7 +89,7 @@ func (x *outcome) run(ctx context.Context, o *options) error {
 	}
 	s.resetPeak()
 	h.Begin()
-	pause(ctx, quietTime)
+	_ = program.Pause(ctx, quietTime)
 	h.Attack()
 	a, err := startAttack(ctx, s.addr, x.c, o.scale)
 	if err != nil {
@@ -98,7 +99,7 @@ func (x *outcome) run(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	pause(ctx, margin)
+	_ = program.Pause(ctx, margin)
 	h.Pause()
 	if err := s.alive(); err != nil {
 		return err
@@ -171,7 +172,7 @@ func (x *outcome) runToEnd(ctx context.Context, o *options, s *server) error {
 	if err != nil {
 		return err
 	}
-	pause(ctx, termAfter)
+	_ = program.Pause(ctx, termAfter)
 	if x.peak, err = s.peak(); err != nil {
 		return err
 	}

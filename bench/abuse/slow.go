@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/weirhttp/weir/bench/internal/program"
 )
 
 // slowHeads sends an octet of an endless head each second.
@@ -27,7 +29,7 @@ func (s *attackers) dribble(ctx context.Context, begin string) {
 		for ctx.Err() == nil {
 			conn, ok := s.dial(i, 0)
 			if !ok {
-				pause(ctx, time.Second)
+				_ = program.Pause(ctx, time.Second)
 				continue
 			}
 			s.tally.add("connections")
@@ -124,7 +126,7 @@ func slowReaders(ctx context.Context, s *attackers) {
 				}
 				break
 			}
-			pause(ctx, time.Second)
+			_ = program.Pause(ctx, time.Second)
 		}
 		s.tally.add("reading until the end")
 	})
@@ -195,12 +197,4 @@ func halfClosed(ctx context.Context, s *attackers) {
 		}
 		<-ctx.Done()
 	})
-}
-
-// pause sleeps unless ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
@@ -45,11 +46,4 @@ func (m *measurer) times(rounds int, run func(round int) (told string, err error
 }
 
 // pause sleeps unless the runner is told to stop.
-func (m *measurer) pause(d time.Duration) error {
-	select {
-	case <-m.ctx.Done():
-		return m.ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
-}
+func (m *measurer) pause(d time.Duration) error { return program.Pause(m.ctx, d) }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/weirhttp/weir/bench/internal/crowd"
 	"github.com/weirhttp/weir/bench/internal/proc"
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
@@ -47,7 +48,7 @@ func (m *measurer) millionOnce(growth *figure) (told string, err error) {
 		}
 		servers = append(servers, s)
 	}
-	if err := pause(ctx, z.settle*3/2); err != nil {
+	if err := program.Pause(ctx, z.settle*3/2); err != nil {
 		return "", err
 	}
 	free := availableMemory()
@@ -73,7 +74,7 @@ func (m *measurer) millionOnce(growth *figure) (told string, err error) {
 		}
 	}
 	opening := time.Since(began)
-	if err := pause(ctx, z.settle*3/2); err != nil {
+	if err := program.Pause(ctx, z.settle*3/2); err != nil {
 		return "", err
 	}
 	after, err := residentAll(servers)

@@ -1,7 +1,6 @@
 package longpoll
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -63,13 +62,3 @@ func stop(servers ...*server) {
 
 // ports are those of the servers.
 var ports = child.NewPorts(27000)
-
-// pause sleeps unless the runner is told to stop.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/healthy"
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
@@ -91,13 +92,13 @@ func (m *measurer) besideOnce(r row, o others, count int) (b besides, err error)
 		return b, s.why(err)
 	}
 	h.Begin()
-	err = pause(m.ctx, m.o.sizes.quiet)
+	err = program.Pause(m.ctx, m.o.sizes.quiet)
 	ctx, cancel := context.WithCancel(m.ctx)
 	defer cancel()
 	stop := o.start(ctx, s.Addr, count, m.o.sizes.open)
 	h.Attack()
 	if err == nil {
-		err = pause(m.ctx, m.o.sizes.run)
+		err = program.Pause(m.ctx, m.o.sizes.run)
 	}
 	h.Stop()
 	b.left = stop()

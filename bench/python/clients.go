@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/response"
 )
 
@@ -27,7 +28,7 @@ func startSlow(ctx context.Context, addr string, count int, _ time.Duration) (st
 		wg.Go(func() {
 			once := sync.OnceFunc(opened.Done)
 			defer once()
-			if pause(ctx, time.Second*time.Duration(i)/time.Duration(count)) != nil {
+			if program.Pause(ctx, time.Second*time.Duration(i)/time.Duration(count)) != nil {
 				return
 			}
 			for ctx.Err() == nil {
@@ -41,7 +42,7 @@ func startSlow(ctx context.Context, addr string, count int, _ time.Duration) (st
 					}
 					_ = conn.Close()
 				}
-				_ = pause(ctx, time.Second)
+				_ = program.Pause(ctx, time.Second)
 			}
 		})
 	}
@@ -58,7 +59,7 @@ func dribble(ctx context.Context, conn net.Conn) {
 	if _, err := io.WriteString(conn, "GET "+plaintext+" HTTP/1.1\r\nHost: slow\r\nX-Slow: "); err != nil {
 		return
 	}
-	for pause(ctx, time.Second) == nil {
+	for program.Pause(ctx, time.Second) == nil {
 		if _, err := io.WriteString(conn, "x"); err != nil || closed(conn) {
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/bench/internal/crowd"
+	"github.com/weirhttp/weir/bench/internal/program"
 	"github.com/weirhttp/weir/bench/internal/verdict"
 )
 
@@ -105,7 +106,7 @@ func (m *measurer) holdOnce(r row, clients int) (h holding, err error) {
 	if _, err := m.crowd(s, warmHeld, 1, func() error { return nil }); err != nil {
 		return h, err
 	}
-	if err := pause(m.ctx, m.o.sizes.settle); err != nil {
+	if err := program.Pause(m.ctx, m.o.sizes.settle); err != nil {
 		return h, err
 	}
 	allBefore, firstBefore, err := s.resident()
@@ -113,7 +114,7 @@ func (m *measurer) holdOnce(r row, clients int) (h holding, err error) {
 		return h, err
 	}
 	h.wakes, err = m.crowd(s, clients, m.o.sizes.wakes, func() error {
-		if err := pause(m.ctx, m.o.sizes.settle); err != nil {
+		if err := program.Pause(m.ctx, m.o.sizes.settle); err != nil {
 			return err
 		}
 		all, first, err := s.resident()

@@ -1,7 +1,6 @@
 package python
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -113,13 +112,3 @@ func (s *server) resident() (all, first int64, err error) {
 
 // ports are those of the servers. They begin elsewhere in another process.
 var ports = child.NewPorts(23000 + os.Getpid()%250*4)
-
-// pause sleeps unless the runner is told to stop.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/weirhttp/weir/bench/internal/document"
 )
@@ -50,6 +51,16 @@ func Main(name string, measure func(ctx context.Context) (missed bool, err error
 		return Failed
 	}
 	return 0
+}
+
+// Pause sleeps unless the program is told to stop: then it returns why.
+func Pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // Tell says on standard error what went wrong with a program, and returns its exit status.
