@@ -3,7 +3,6 @@ package server_test
 import (
 	"bytes"
 	"io"
-	"net"
 	"runtime"
 	"strings"
 	"sync"
@@ -145,13 +144,7 @@ func TestHTTP2Shutdown(t *testing.T) {
 	}()
 	until(t, "the call", func() bool { return g.calls.Load() == 1 })
 	s.cancel()
-	until(t, "new connections to be refused", func() bool {
-		c, err := net.DialTimeout("tcp", s.Addresses()[0], patience)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err != nil
-	})
+	s.untilRefusing()
 	select {
 	case err := <-s.ended:
 		t.Fatalf("Serve returned %v while a request runs", err)

@@ -458,13 +458,7 @@ func TestHTTP2LateConnection(t *testing.T) {
 			t.Fatal(response.StatusCode)
 		}
 		s.cancel()
-		until(t, "new connections to be refused", func() bool {
-			c, err := net.DialTimeout("tcp", s.Addresses()[0], patience)
-			if err == nil {
-				_ = c.Close()
-			}
-			return err != nil
-		})
+		s.untilRefusing()
 		send(t, c, http2.ClientPreface[10:])
 		f := &frames{Framer: http2.NewFramer(c, c), Conn: c, stream: 1, block: headerBlock("/")}
 		if err := f.WriteSettings(); err != nil {

@@ -97,6 +97,18 @@ func (r *running) dial() net.Conn {
 	return c
 }
 
+// untilRefusing waits until new connections are refused.
+func (r *running) untilRefusing() {
+	r.t.Helper()
+	until(r.t, "new connections to be refused", func() bool {
+		c, err := net.DialTimeout("tcp", r.Addresses()[0], patience)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err != nil
+	})
+}
+
 // hangUp closes what dial has opened: the server waits a while for clients to take note of its end.
 func (r *running) hangUp() {
 	for _, c := range r.conns {

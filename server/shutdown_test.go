@@ -73,13 +73,7 @@ func TestGracefulShutdown(t *testing.T) {
 		t.Errorf("the idle connection read %d, %v; want its end", n, err)
 	}
 	_ = idle.Close()
-	until(t, "new connections to be refused", func() bool {
-		c, err := net.DialTimeout("tcp", s.Addresses()[0], patience)
-		if err == nil {
-			_ = c.Close()
-		}
-		return err != nil
-	})
+	s.untilRefusing()
 	select {
 	case err := <-s.ended:
 		t.Fatalf("Serve returned %v while a request runs", err)

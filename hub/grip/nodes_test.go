@@ -38,16 +38,22 @@ func serveNodes(t *testing.T, application http.HandlerFunc) (nodes [2]*weir) {
 	return nodes
 }
 
-// TestNodesOrder: an item waits for its predecessor at whichever node that is published, and clients of all nodes get them in order.
-func TestNodesOrder(t *testing.T) {
-	nodes := serveNodes(t, instructions)
-	var bodies []io.Reader
+// streamsOf has a client of each node hold a stream of the channel a.
+func streamsOf(t *testing.T, nodes [2]*weir) (bodies []io.Reader) {
+	t.Helper()
 	for _, n := range nodes {
 		r := n.get(t, "/stream?channel=a").response()
 		expect(t, r.Body, "open\n")
 		n.held(t, "a", 1)
 		bodies = append(bodies, r.Body)
 	}
+	return bodies
+}
+
+// TestNodesOrder: an item waits for its predecessor at whichever node that is published, and clients of all nodes get them in order.
+func TestNodesOrder(t *testing.T) {
+	nodes := serveNodes(t, instructions)
+	bodies := streamsOf(t, nodes)
 	item := func(id, prev int) string {
 		return fmt.Sprintf(`{"channel":"a","id":"%d","prev-id":"%d","http-stream":{"content":"%d\n"}}`, id, prev, id)
 	}
@@ -70,13 +76,7 @@ func TestNodesOrder(t *testing.T) {
 // TestNodesOnce: an item that is published at two nodes, at the same time or one after the other, comes once.
 func TestNodesOnce(t *testing.T) {
 	nodes := serveNodes(t, instructions)
-	var bodies []io.Reader
-	for _, n := range nodes {
-		r := n.get(t, "/stream?channel=a").response()
-		expect(t, r.Body, "open\n")
-		n.held(t, "a", 1)
-		bodies = append(bodies, r.Body)
-	}
+	bodies := streamsOf(t, nodes)
 	for i := range 50 {
 		item := fmt.Sprintf(`{"channel":"a","id":"%d","http-stream":{"content":"%d\n"}}`, i, i)
 		var publishing sync.WaitGroup
