@@ -93,7 +93,7 @@ type Options struct {
 const initialCredit = 256 << 10
 
 // flushTime is after what time finished replies leave a worker that has more to do.
-const flushTime = 1 * time.Millisecond
+const flushTime = time.Millisecond
 
 // Supervisor keeps workers, and gives them requests. Its methods are safe for use by any goroutine.
 type Supervisor struct {
