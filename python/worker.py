@@ -1886,7 +1886,7 @@ class Template:
         """Forks workers until the supervisor needs the template no longer. In a worker it returns that's Worker and CONFIG."""
         self.complain()
         self.send(frame(READY, 0, marshal.dumps({"pid": os.getpid(), "python": sys.version.split()[0]}, 2)))
-        gc.freeze()  # a collection in a worker does not write to what is there by now
+        freeze()  # a collection in a worker does not write to what is there by now either
         while True:
             try:
                 packet, rights, _, _ = self.sock.recvmsg(PACKET, socket.CMSG_SPACE(self.RIGHTS * 4), socket.MSG_CMSG_CLOEXEC)
@@ -2025,6 +2025,16 @@ def import_application(config):
     return load(config["app"])
 
 
+def freeze():
+    """Has Python's collections of garbage pass over what is there by now.
+
+    A full one would look at all that was imported, during some request: 9 ms with Flask, more with Django. PyPy has nothing of the kind.
+    """
+    if hasattr(gc, "freeze"):
+        gc.collect()  # or its garbage would stay for ever
+        gc.freeze()
+
+
 def main():
     ignore_signals()
     faulthandler.enable()
@@ -2046,6 +2056,8 @@ def main():
         application = validator(application)
     if config.get("template"):
         worker, config = Template(worker.sock, config).run()
+    else:
+        freeze()
     worker.configure(config)
     worker.application = application
     if worker.kind == "gevent":
