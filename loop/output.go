@@ -6,10 +6,11 @@ import "sync"
 
 // output is what a connection was given to send and the kernel has not taken.
 type output struct {
-	buf  []byte // owned
-	off  int    // octets of buf that were sent
-	lent []byte // behind buf: what is left of what Lend was given
-	file section
+	buf   []byte // owned
+	off   int    // octets of buf that were sent
+	lent  []byte // behind buf: what is left of what Lend was given
+	whole bool   // the kernel takes more than maxUnsent octets, for lent
+	file  section
 }
 
 // section is a part of a file that follows buf.
@@ -34,7 +35,7 @@ const maxPooledOutput = 256 << 10
 
 func (o *output) free() {
 	if cap(o.buf) <= maxPooledOutput {
-		o.buf, o.off, o.lent, o.file = o.buf[:0], 0, nil, section{}
+		*o = output{buf: o.buf[:0]}
 		outputs.Put(o)
 	}
 }
@@ -94,12 +95,36 @@ func (c *Conn) Write(p []byte) {
 // Lend sends p behind what was written before, without a copy: p must stay what it is, and the next call of Lend, SendFile or Write has to wait,
 // until the connection has room again (Room, Drained) or is closed.
 func (c *Conn) Lend(p []byte) {
+	whole := c.takesWhole(len(p))
 	if c.out == nil {
 		batch := c.Buffer()
 		c.loop.turn.batch, c.loop.turn.batchOf = batch[:0], nil
 		c.push(batch, p, true)
 	} else if !c.failed && c.state == open {
 		c.out.lent, c.full = p, true
+	}
+	if c.out != nil {
+		c.out.whole = whole
+	} else if whole {
+		c.bound(maxUnsent)
+	}
+}
+
+// takesWhole has the kernel take n octets that are being lent, as far as it has memory for them: they take memory until it has them in any case, and
+// each part that it leaves costs a wait and another call. It is false when that makes no difference.
+func (c *Conn) takesWhole(n int) bool {
+	return n > maxUnsent && c.between == nil && c.remote.size > 0 && c.bound(n+maxUnsent)
+}
+
+// bound has the kernel take no more than n octets beyond those that are on their way.
+func (c *Conn) bound(n int) bool { return boundUnsent(int(c.fd), n) == nil }
+
+// returnLent notes that nothing is lent any more.
+func (c *Conn) returnLent() {
+	o := c.out
+	if o.lent = nil; o.whole {
+		o.whole = false
+		c.bound(maxUnsent)
 	}
 }
 
@@ -126,7 +151,8 @@ func (c *Conn) FileShort() bool { return c.short }
 // DropFile gives up what is left to send of a file, or of what was lent, before the connection is closed. What was written before it still leaves.
 func (c *Conn) DropFile() {
 	if o := c.out; o != nil && !o.buffers() {
-		o.lent, o.file = nil, section{}
+		c.returnLent()
+		o.file = section{}
 		if o.unsent() == 0 && c.dropSealed() {
 			c.out = nil
 			o.free()
@@ -232,7 +258,9 @@ func (c *Conn) drain() {
 			c.fail()
 			return
 		}
-		o.lent = o.lent[max(n-buffered, 0):]
+		if o.lent = o.lent[max(n-buffered, 0):]; len(o.lent) == 0 {
+			c.returnLent()
+		}
 		o.off += min(n, buffered)
 		if o.off == len(o.buf) {
 			o.buf, o.off = o.buf[:0], 0
