@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// A process that has allocated less than quietAllocation octets in quietPeriod is quiet.
+// A process that has allocated less than quietAllocation octets in quietPeriod is quiet. Giving memory back costs a garbage collection, so it is done
+// once in quietRest at most.
 const (
-	quietPeriod     = 5 * time.Second
-	quietAllocation = 1 << 20
+	quietPeriod     = time.Second
+	quietAllocation = 200 << 10
+	quietRest       = 5 * time.Second
 )
 
 // quiet tells when memory is to be given back to the system. Go keeps what a burst has needed: garbage is collected when there is half as much again, or after
@@ -20,8 +22,8 @@ type quiet struct {
 	mapped    uint64 // octets of heap and stacks that the process had after memory was given back
 }
 
-// spare is how much the process must have grown, beyond an eighth, in octets: giving memory back costs a garbage collection.
-const spare = 4 << 20
+// spare is how much the process must have grown, beyond an eighth, in octets.
+const spare = 1 << 20
 
 // look is called every quietPeriod. It tells whether memory is to be given back.
 func (q *quiet) look(allocated, mapped uint64) bool {
@@ -35,10 +37,12 @@ func (q *quiet) look(allocated, mapped uint64) bool {
 func giveBack() {
 	q := quiet{}
 	q.allocated, q.mapped = memoryInUse()
-	for range time.Tick(quietPeriod) {
+	for {
+		time.Sleep(quietPeriod)
 		if q.look(memoryInUse()) {
 			debug.FreeOSMemory()
 			q.allocated, q.mapped = memoryInUse()
+			time.Sleep(quietRest)
 		}
 	}
 }

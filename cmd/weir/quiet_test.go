@@ -15,13 +15,13 @@ func TestQuiet(t *testing.T) {
 		want              bool
 	}{
 		{300 * mega, 80 * mega, false},
-		{300 * mega, 94 * mega, false}, // an eighth, and spare
+		{300 * mega, 91 * mega, false}, // an eighth, and spare
 		{500 * mega, 200 * mega, false},
-		{502 * mega, 200 * mega, false},
-		{503 * mega, 200 * mega, true},
-		{503 * mega, 40 * mega, false}, // the system has it back
-		{503 * mega, 48 * mega, false},
-		{503 * mega, 50 * mega, true},
+		{501 * mega, 200 * mega, false},
+		{501*mega + quietAllocation, 200 * mega, true},
+		{502 * mega, 40 * mega, false}, // busy, and the system has it back
+		{502 * mega, 46 * mega, false},
+		{502 * mega, 47 * mega, true},
 	} {
 		if got := q.look(tt.allocated, tt.mapped); got != tt.want {
 			t.Errorf("look %d: %v, want %v", i, got, tt.want)

@@ -66,7 +66,7 @@ func TestTLSIdleMemory(t *testing.T) {
 			open(connections / 25) // warm up what is there once
 			first := p.resident()
 			open(connections)
-			each, quiet := (p.resident()-first)/connections, time.Now().Add(2*quietPeriod)
+			each, quiet := (p.resident()-first)/connections, time.Now().Add(quietRest+2*quietPeriod)
 			for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 				each = (p.resident() - first) / connections
 				if each <= tt.bar && (!testing.Verbose() || time.Now().After(quiet)) {
