@@ -129,11 +129,7 @@ func BenchmarkCrowd(b *testing.B) {
 		c.gather(b, n)
 		each := float64(heap()-before) / float64(n)
 		slowest := c.probe(b)
-		pauses := gcPauses()
-		for range collections {
-			runtime.GC()
-		}
-		pauses = gcPauses().since(pauses)
+		pauses := collect(collections)
 		cpu, began := processTime(), time.Now()
 		if _, reached, err := c.hub.Publish("news", []byte("hello")); err != nil || reached != n {
 			b.Fatalf("%d were reached, %v", reached, err)
@@ -143,9 +139,42 @@ func BenchmarkCrowd(b *testing.B) {
 		b.ReportMetric(time.Since(began).Seconds(), "s/publish")
 		b.ReportMetric(each, "heap-B/waiter")
 		b.ReportMetric(float64(slowest().Microseconds())/1000, "ms-others-at-most")
-		b.ReportMetric(pauses.quantile(0.5)*1000, "ms-gc-p50")
-		b.ReportMetric(pauses.quantile(0.999)*1000, "ms-gc-p99.9")
-		b.ReportMetric(0, "ns/op")
+		pauses.report(b)
+	}
+}
+
+// BenchmarkCrowdOfNobody is the collections of BenchmarkCrowd in a program that has as much heap and no server, only goroutines that wake once a millisecond as its
+// probes do: how long the collector stops a process on this machine by itself.
+func BenchmarkCrowdOfNobody(b *testing.B) {
+	type waiter struct {
+		neighbours [4]*waiter
+		_          [400]byte
+	}
+	n, collections := setting("WEIR_CROWD", 1_000_000), setting("WEIR_COLLECTIONS", 10)
+	for b.Loop() {
+		stop := make(chan struct{})
+		for range 2 {
+			go func() {
+				for {
+					select {
+					case <-stop:
+						return
+					case <-time.After(time.Millisecond):
+					}
+				}
+			}()
+		}
+		all := make([]*waiter, n)
+		for i := range all {
+			all[i] = &waiter{}
+			for j := range all[i].neighbours {
+				all[i].neighbours[j] = all[i>>j]
+			}
+		}
+		pauses := collect(collections)
+		runtime.KeepAlive(all)
+		close(stop)
+		pauses.report(b)
 	}
 }
 
@@ -207,6 +236,21 @@ func gcPauses() pauses {
 	sample := []metrics.Sample{{Name: "/sched/pauses/total/gc:seconds"}}
 	metrics.Read(sample)
 	return pauses{*sample[0].Value.Float64Histogram()}
+}
+
+// collect has the garbage collector run n times, and returns its pauses.
+func collect(n int) pauses {
+	before := gcPauses()
+	for range n {
+		runtime.GC()
+	}
+	return gcPauses().since(before)
+}
+
+func (p pauses) report(b *testing.B) {
+	b.ReportMetric(p.quantile(0.5)*1000, "ms-gc-p50")
+	b.ReportMetric(p.quantile(0.999)*1000, "ms-gc-p99.9")
+	b.ReportMetric(0, "ns/op")
 }
 
 // since is what came after before.
