@@ -78,7 +78,7 @@ func (s *Supervisor) submit(r *request) {
 	s.inbox.requests = append(s.inbox.requests, r)
 	s.inbox.filled.Store(true)
 	s.inbox.mu.Unlock()
-	s.watch()
+	s.watch(slowly)
 	switch {
 	case s.inFlight.Load() == 0 || s.capacity() > 1:
 		s.share()
@@ -242,7 +242,7 @@ func (w *worker) control(p []byte) {
 		}
 	}
 	w.outbox = append(w.outbox, p)
-	w.supervisor.watch()
+	w.supervisor.watch(often)
 }
 
 // flush sends what has waited for room.

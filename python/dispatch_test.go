@@ -122,6 +122,26 @@ func TestQueue(t *testing.T) {
 	h.want(h.get("/"), 200, "Hello, World!")
 }
 
+// TestPace: the monitor looks more often when a request waits for another, and not at all when nothing goes on.
+func TestPace(t *testing.T) {
+	h := host(t, python.Options{})
+	pace := func(what string, want int) {
+		t.Helper()
+		h.eventually(what, func() bool { return h.Pace() == want })
+	}
+	for range 2 {
+		pace("the monitor rests", 0)
+		var group sync.WaitGroup
+		group.Go(func() { h.get("/sleep?0.5") })
+		pace("it looks after a call", 1)
+		h.eventually("the worker is busy", func() bool { return h.Stats().Workers[0].InFlight == 1 })
+		group.Go(func() { h.get("/") })
+		pace("it looks after what waits", 2)
+		group.Wait()
+	}
+	pace("the monitor rests", 0)
+}
+
 // TestClientLeaves: one that waits is forgotten; the iterable of one that is answered is closed.
 func TestClientLeaves(t *testing.T) {
 	closed := t.TempDir() + "/closed"

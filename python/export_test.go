@@ -56,3 +56,6 @@ func HeadReader() func(octets []byte) error {
 	h := newHeads()
 	return func(octets []byte) error { _, err := h.get(octets); return err }
 }
+
+// Pace is how often the monitor looks: 0 not at all, 1 slowly, 2 often.
+func (s *Supervisor) Pace() int { return int(s.pace.Load()) }

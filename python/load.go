@@ -65,6 +65,7 @@ func (w *worker) add(r *request) {
 	w.alone = r.content != nil && w.supervisor.capacity() == 1
 	r.worker, r.number, r.phase, r.progress = w, number, sent, w.since
 	w.requests.add(r)
+	w.supervisor.watch(w.pace())
 	l := &w.supervisor.load
 	l.requests = append(l.requests, r)
 	l.size += len(r.packet.octets)
@@ -99,6 +100,7 @@ func (w *worker) send() bool {
 	}
 	if full {
 		w.blocked = true
+		s.watch(often)
 		for i := len(l.requests) - 1; i >= 0; i-- {
 			l.requests[i].leaves()
 			s.requeue(l.requests[i])

@@ -5,16 +5,34 @@ import (
 	"time"
 )
 
-// lookEvery is how often the monitor looks while there is work. Workers tell by themselves when a call takes long; what they
-// cannot tell, in a call that keeps Python's lock, is seen here.
+// pace is how often the monitor looks. Workers tell by themselves when a call takes long; what they cannot tell, in a call that keeps
+// Python's lock, is seen here. It matters at once to requests that a worker has behind a call.
+type pace int32
+
+const (
+	resting pace = iota
+	slowly       // while there is work
+	often        // while requests are behind others, or wait
+)
+
+func (p pace) every() time.Duration {
+	if p == often {
+		return lookEvery
+	}
+	return 5 * lookEvery
+}
+
 const lookEvery = 2 * time.Millisecond
 
-// watch has the monitor look.
-func (s *Supervisor) watch() {
-	if !s.watched.Load() && s.watched.CompareAndSwap(false, true) {
-		select {
-		case s.working <- struct{}{}:
-		default:
+// watch has the monitor look at that pace at least.
+func (s *Supervisor) watch(p pace) {
+	for was := s.pace.Load(); was < int32(p); was = s.pace.Load() {
+		if s.pace.CompareAndSwap(was, int32(p)) {
+			select {
+			case s.working <- struct{}{}:
+			default:
+			}
+			return
 		}
 	}
 }
@@ -26,23 +44,21 @@ func (s *Supervisor) monitor() {
 	for {
 		select {
 		case <-s.working:
-			timer.Reset(lookEvery)
 		case <-timer.C:
-			late, more := s.look()
-			for _, r := range late {
+			for _, r := range s.look() {
 				r.fail(unavailableAnswer)
-			}
-			if more {
-				timer.Reset(lookEvery)
 			}
 		case <-s.ended:
 			return
 		}
+		if p := pace(s.pace.Load()); p != resting {
+			timer.Reset(p.every())
+		}
 	}
 }
 
-// look looks once. late are requests that have waited for too long; more tells that there is work still.
-func (s *Supervisor) look() (late []*request, more bool) {
+// look looks once, and sets the pace. late are requests that have waited for too long.
+func (s *Supervisor) look() (late []*request) {
 	s.mu.Lock()
 	defer s.release()
 	s.takeInbox()
@@ -53,16 +69,19 @@ func (s *Supervisor) look() (late []*request, more bool) {
 		r.finish()
 		late = append(late, r)
 	}
-	more = s.queue.count > 0
 	s.waiting.Store(int64(s.queue.count))
+	next := resting
+	if s.queue.count > 0 {
+		next = often
+	}
 	for _, list := range [2][]*worker{s.workers, s.leaving} {
 		for _, w := range list {
 			if len(w.outbox) > 0 || w.blocked {
 				w.flush()
-				more = true
+				next = often
 			}
 			if w.asleep > 0 {
-				more = true
+				next = often
 				if t-w.asleep > int64(s.options.Timeout) {
 					w.asleep = t // said once
 					go w.endSleeping()
@@ -70,16 +89,24 @@ func (s *Supervisor) look() (late []*request, more bool) {
 			}
 			if w.requests.count > 0 {
 				w.lookForLong(t)
-				more = true
+				next = max(next, w.pace())
 			}
 		}
 	}
+	s.pace.Store(int32(next)) // from here on who begins something may raise it
 	s.spread()
-	if !more {
-		s.watched.Store(false)
-		more = s.inbox.filled.Load() && s.watched.CompareAndSwap(false, true)
+	if s.inbox.filled.Load() {
+		s.watch(slowly)
 	}
-	return late, more
+	return late
+}
+
+// pace is what the worker's requests need.
+func (w *worker) pace() pace {
+	if w.requests.count-w.begun > 1 {
+		return often
+	}
+	return slowly
 }
 
 // lookForLong takes back what a call has in front of it for long, and sees to calls without end.

@@ -127,7 +127,7 @@ type Supervisor struct {
 	inFlight atomic.Int64 // requests that workers have
 	posted   atomic.Bool  // sharePosted will be called
 	free     atomic.Bool  // a worker has nothing to do, as far as it is known
-	watched  atomic.Bool  // the monitor is looking
+	pace     atomic.Int32 // the monitor's
 
 	mu        sync.Mutex
 	edition   *edition // nil without Options.Develop
