@@ -93,7 +93,7 @@ func page(out *bytes.Buffer, r *results) error {
 		data.Sections = append(data.Sections, s)
 	}
 	for _, kind := range []string{idleMemory, waiting} {
-		if s, ok := memory(r, kind); ok {
+		if s, ok := counts(r, kind); ok {
 			data.Sections = append(data.Sections, s)
 		}
 	}
@@ -169,40 +169,60 @@ func curve(h *hdrhistogram.Histogram) (points []plot.Point) {
 	}
 }
 
-// memory is the chart of all cases of a kind: what the servers held without connections, and with each number of them.
-func memory(r *results, kind string) (section, bool) {
-	shown := map[string]bool{} // not the cases of Python's applications, which have one number of connections
+// counts are the charts of all cases of a kind over the number of connections: what the servers held, and how long a wake took.
+func counts(r *results, kind string) (section, bool) {
+	id, below := "memory", "idle connections"
+	if kind == waiting {
+		id, below = "waiting", "waiting clients"
+	}
+	s := section{ID: id, Title: "Over the number of " + below}
+	const memory = "Memory of the process tree"
+	lines := r.overCounts(kind, func(run runRecord, add func(count int, v float64)) {
+		add(0, float64(run.RSSBefore))
+		add(run.Connections, float64(run.RSSAfter))
+	})
+	if len(lines) == 0 {
+		return s, false
+	}
+	for _, line := range lines {
+		s.Legend = append(s.Legend, legendEntry{line.Name, line.Class})
+	}
+	s.Figures = []figurePlot{{memory, template.HTML(plot.Memory(memory, below, lines))}}
+	if kind == waiting {
+		const time = "Time until the last is woken"
+		lines := r.overCounts(kind, func(run runRecord, add func(count int, v float64)) {
+			for _, wake := range run.Wakes {
+				add(run.Connections, float64(wake)/1e6)
+			}
+		})
+		s.Figures = append(s.Figures, figurePlot{time, template.HTML(plot.Time(time, below, lines))})
+	}
+	return s, true
+}
+
+// overCounts are the medians of what figure adds of the good runs of a kind's cases, a line for each server. The cases of Python's applications, which have one
+// number of connections, are left out.
+func (r *results) overCounts(kind string, figure func(run runRecord, add func(count int, v float64))) (lines []plot.Series) {
+	shown := map[string]bool{}
 	for _, c := range r.Cases {
 		shown[c.Name] = c.Kind == kind && c.App == ""
 	}
-	id, below := "memory", "idle connections"
-	if kind == waiting {
-		id, below = "memory-waiting", "waiting clients"
-	}
-	s := section{ID: id, Title: "Resident memory with " + below}
-	var all []plot.Series
 	for _, server := range r.Servers {
 		at := map[int][]float64{}
 		for _, run := range r.Runs {
 			if run.Server == server.Name && shown[run.Case] && run.Connections > 0 && run.FailedWith == "" {
-				at[0] = append(at[0], float64(run.RSSBefore))
-				at[run.Connections] = append(at[run.Connections], float64(run.RSSAfter))
+				figure(run, func(count int, v float64) { at[count] = append(at[count], v) })
 			}
 		}
 		line := plot.Series{Name: server.Name, Class: r.series(server.Name)}
-		for count, bytes := range at {
-			line.Points = append(line.Points, plot.Point{X: float64(count), Y: median(bytes)})
+		for count, values := range at {
+			line.Points = append(line.Points, plot.Point{X: float64(count), Y: median(values)})
 		}
 		if len(line.Points) == 0 {
 			continue
 		}
 		slices.SortFunc(line.Points, func(a, b plot.Point) int { return int(a.X - b.X) })
-		all = append(all, line)
-		s.Legend = append(s.Legend, legendEntry{server.Name, line.Class})
+		lines = append(lines, line)
 	}
-	if len(all) == 0 {
-		return s, false
-	}
-	s.Figures = []figurePlot{{"Memory of the process tree", template.HTML(plot.Memory(s.Title, below, all))}}
-	return s, true
+	return lines
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/weirhttp/weir/bench/internal/bootstrap"
 	"github.com/weirhttp/weir/bench/internal/plot"
@@ -18,7 +19,7 @@ type picture struct{ file, words, svg string }
 
 const pictureWidth = 560 // on a screen; a narrower one makes it smaller
 
-// pictures are those that a document shows: what a request costs, how long it takes, and how long a wake. The cases must have been measured.
+// pictures are those that a document shows: what a request costs, how long it takes, and what clients that wait take over their number. The cases must have been measured.
 func pictures(r *results) (all []picture) {
 	if c, ok := measured(r, "plaintext-64"); ok {
 		plotted := barPlot("CPU a request in us, "+c.Title, "us", summaries(r, c), func(s summary) bootstrap.Interval { return s.cpu })
@@ -29,9 +30,11 @@ func pictures(r *results) (all []picture) {
 		words := "Latency by percentile: " + c.Title
 		all = append(all, picture{"bench-latency.svg", words, standalone(plot.Latency(words, curves), legend)})
 	}
-	if c, ok := measured(r, "longpoll-5k"); ok {
-		plotted := barPlot("Time in ms until the last is woken: "+c.Title, "ms", summaries(r, c), func(s summary) bootstrap.Interval { return s.figure })
-		all = append(all, picture{"longpoll.svg", plotted.Caption, standalone(string(plotted.SVG), nil)})
+	if s, ok := counts(r, waiting); ok {
+		for i, file := range []string{"longpoll-memory.svg", "longpoll-wake.svg"} {
+			words := s.Figures[i].Caption + ", " + strings.ToLower(s.Title)
+			all = append(all, picture{file, words, standalone(string(s.Figures[i].SVG), s.Legend)})
+		}
 	}
 	return all
 }
@@ -52,9 +55,14 @@ func standalone(svg string, legend []legendEntry) string {
 		panic(err) // package plot begins every chart so
 	}
 	var keys strings.Builder
-	const columns, lineHeight = 4, 18
+	const letter, lineHeight = 6, 18
+	longest := 0
+	for _, entry := range legend {
+		longest = max(longest, utf8.RuneCountInString(entry.Name))
+	}
+	columns := min(max(int(width-12)/(30+letter*longest), 1), 4)
 	for i, entry := range legend {
-		x := 12 + float64(i%columns)*(width-12)/columns
+		x := 12 + float64(i%columns)*(width-12)/float64(columns)
 		y := height + lineHeight*float64(i/columns) + 8
 		fmt.Fprintf(&keys, "<line class=\"key %s\" x1=\"%g\" y1=\"%g\" x2=\"%g\" y2=\"%g\"/><text x=\"%g\" y=\"%g\">%s</text>\n",
 			entry.Class, x, y, x+18, y, x+22, y+4, html.EscapeString(entry.Name))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -93,6 +94,25 @@ func TestPageStandsAlone(t *testing.T) {
 	}
 }
 
+// TestLegend: keys are beside each other as far as the names leave room.
+func TestLegend(t *testing.T) {
+	for _, c := range []struct {
+		names   string
+		columns int
+	}{{"weir nginx", 4}, {"weir tornado-long-poll", 2}, {strings.Repeat("a", 80), 1}} {
+		var legend []legendEntry
+		for range 4 {
+			for _, name := range strings.Fields(c.names) {
+				legend = append(legend, legendEntry{Name: name, Class: "series-0"})
+			}
+		}
+		svg := standalone("<svg viewBox=\"0 0 360 240\">\n</svg>\n", legend)
+		if rows := (len(legend) + c.columns - 1) / c.columns; !strings.Contains(svg, fmt.Sprintf("viewBox=\"0 0 360 %d\"", 240+18*rows)) {
+			t.Errorf("%s: %.80s", c.names, svg)
+		}
+	}
+}
+
 // TestIntoDocument: the tables with pictures, which have their styles and a legend, and only between the marks.
 func TestIntoDocument(t *testing.T) {
 	r, err := readResults(filepath.Join("testdata", "report"))
@@ -111,7 +131,7 @@ func TestIntoDocument(t *testing.T) {
 	if err != nil || strings.Contains(string(text), "old") || !strings.HasPrefix(string(text), "before\n") || !strings.HasSuffix(string(text), "after\n") {
 		t.Fatalf("%s, %v", text, err)
 	}
-	for _, file := range []string{"bench-cpu.svg", "bench-latency.svg", "longpoll.svg"} {
+	for _, file := range []string{"bench-cpu.svg", "bench-latency.svg", "longpoll-memory.svg", "longpoll-wake.svg"} {
 		svg, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil || !strings.Contains(string(text), "]("+file+")") {
 			t.Fatalf("%s: %v", file, err)

@@ -74,8 +74,12 @@ func TestReportOfWaiting(t *testing.T) {
 			t.Errorf("%q is not in the report:\n%s", want, text.String())
 		}
 	}
-	if s, ok := memory(r, waiting); !ok || len(s.Legend) != 2 || s.Legend[0].Class == s.Legend[1].Class {
-		t.Errorf("the chart of the memory: %+v", s.Legend)
+	s, ok := counts(r, waiting)
+	if !ok || len(s.Legend) != 2 || s.Legend[0].Class == s.Legend[1].Class || len(s.Figures) != 2 {
+		t.Fatalf("the charts over the number of clients: %+v", s.Legend)
+	}
+	if svg := string(s.Figures[1].SVG); !strings.Contains(svg, "weir 20 ms with 5000 connections") || !strings.Contains(svg, "late 80 ms") {
+		t.Error(svg)
 	}
 	if line := r.Runs[1].line(); !strings.Contains(line, "80.00 ms") || !strings.Contains(line, "1200 bytes a client") {
 		t.Error(line)

@@ -13,7 +13,7 @@ type Series struct {
 	Points []Point
 }
 
-// A Point is of a share in percent and milliseconds, or of connections and bytes.
+// A Point is of a share in percent and milliseconds, or of connections and bytes or milliseconds.
 type Point struct{ X, Y float64 }
 
 const (
@@ -87,6 +87,8 @@ func trimPercent(v float64) string { return strings.TrimSuffix(fmt.Sprintf("%.5g
 
 func milliseconds(v float64) string {
 	switch {
+	case v == 0:
+		return "0"
 	case v < 1:
 		return fmt.Sprintf("%.3g µs", v*1000)
 	case v < 1000:
@@ -97,6 +99,16 @@ func milliseconds(v float64) string {
 
 // Memory draws bytes over connections.
 func Memory(title, below string, all []Series) string {
+	return overCounts(title, below, 1<<20, mebibytes, all)
+}
+
+// Time draws milliseconds over connections.
+func Time(title, below string, all []Series) string {
+	return overCounts(title, below, 1, milliseconds, all)
+}
+
+// overCounts draws over connections what has round numbers in units.
+func overCounts(title, below string, unit float64, name func(float64) string, all []Series) string {
 	mostX, mostY := 0.0, 0.0
 	var said []string
 	for _, s := range all {
@@ -104,15 +116,14 @@ func Memory(title, below string, all []Series) string {
 			mostX, mostY = max(mostX, p.X), max(mostY, p.Y)
 		}
 		if n := len(s.Points); n > 0 {
-			said = append(said, fmt.Sprintf("%s %s with %s connections", s.Name, mebibytes(s.Points[n-1].Y), Short(s.Points[n-1].X)))
+			said = append(said, fmt.Sprintf("%s %s with %s connections", s.Name, name(s.Points[n-1].Y), Short(s.Points[n-1].X)))
 		}
 	}
 	x := axis{from: left, to: width - right - 10, transforming: same, ticks: steps(mostX, 4), name: Short}
 	x.most = x.ticks[len(x.ticks)-1]
-	const mebibyte = 1 << 20
-	y := axis{from: tall - bottom, to: top, transforming: same, name: mebibytes}
-	for _, tick := range steps(mostY/mebibyte, 4) {
-		y.ticks = append(y.ticks, tick*mebibyte)
+	y := axis{from: tall - bottom, to: top, transforming: same, name: name}
+	for _, tick := range steps(mostY/unit, 4) {
+		y.ticks = append(y.ticks, tick*unit)
 	}
 	y.most = y.ticks[len(y.ticks)-1]
 	return lines(title, strings.Join(said, "; "), below, x, y, all)

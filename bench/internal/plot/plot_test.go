@@ -126,6 +126,17 @@ func TestMemory(t *testing.T) {
 	inside(t, Memory("none", "idle connections", nil), tall)
 }
 
+func TestTime(t *testing.T) {
+	svg := Time("time", "waiting clients", []Series{{"weir", "series-0", []Point{{1000, 7.5}, {19_000, 104}}}, {"tornado", "series-1", []Point{{1000, 91}, {5000, 401}}}})
+	inside(t, svg, tall)
+	for _, want := range []string{"weir 104 ms with 19k connections; tornado 401 ms with 5000 connections", ">400 ms<", ">0<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("%s is not in %s", want, svg)
+		}
+	}
+	inside(t, Time("none", "waiting clients", nil), tall)
+}
+
 func parse(t *testing.T, s string) float64 {
 	t.Helper()
 	v, err := strconv.ParseFloat(s, 64)
