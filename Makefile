@@ -111,7 +111,7 @@ bench-accesslog: build
 
 # The crowd in memory is a Go benchmark: the loops, the protocol and the hub without sockets.
 bench-longpoll: build
-	$(GO) test -run '^$$' -bench Crowd -benchtime 1x -count 3 -timeout 15m ./server
+	$(GO) test -run '^$$' -bench 'Crowd$$' -benchtime 1x -count 3 -timeout 15m ./server
 	cd bench && $(GO) build -o bin/weir-bench . && $(if $(PEERS),bin/weir-bench run -preset longpoll -weir ../bin/weir $(BENCHFLAGS) &&) \
 	  bin/weir-bench longpoll --weir ../bin/weir $(if $(FULL),--full) $(LONGPOLLFLAGS)
 
