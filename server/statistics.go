@@ -128,17 +128,22 @@ func (n *inspector) ask(index int) (answered <-chan struct{}) {
 
 // answer is called on the loop.
 func (l *inspected) answer(counts *tally.Requests) {
-	requests := new(tally.Requests)
-	if counts != nil {
-		*requests = *counts
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.requests = requests
-	l.last = LoopStatistics{Answers: true, Lag: time.Since(l.asked), Counters: l.loop.Counters(),
-		Active: requests.Active, Waiting: requests.Waiting, Sockets: requests.Sockets}
+	l.copy(counts)
+	l.last.Lag = time.Since(l.asked)
 	close(l.answered)
 	l.answered = nil
+}
+
+// copy takes note of what was counted, on the loop or when it has ended. mu is held.
+func (l *inspected) copy(counts *tally.Requests) {
+	l.requests = new(tally.Requests)
+	if counts != nil {
+		*l.requests = *counts
+	}
+	l.last = LoopStatistics{Answers: true, Counters: l.loop.Counters(),
+		Active: l.requests.Active, Waiting: l.requests.Waiting, Sockets: l.requests.Sockets}
 }
 
 // read is what is known of a loop. Its requests are added to all.
@@ -146,15 +151,17 @@ func (n *inspector) read(index int, all *tally.Requests) LoopStatistics {
 	l := n.loops[index]
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	late := l.answered != nil
+	select {
+	case <-l.loop.Exited(): // and answers nothing any more
+		l.copy(n.board.Loop(index))
+		late = false
+	default:
+	}
 	all.Merge(l.requests)
 	s := l.last
-	if l.answered != nil {
+	if late {
 		s.Answers, s.Lag = false, time.Since(l.asked)
-		select {
-		case <-l.loop.Exited():
-			s.Answers, s.Lag = true, 0 // it has ended, as it was to
-		default:
-		}
 	}
 	return s
 }

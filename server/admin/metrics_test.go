@@ -355,6 +355,19 @@ func TestStatistics(t *testing.T) {
 	}
 }
 
+// TestStatisticsOfTheEnd: what was counted is known of a server that has ended, also when nobody has asked before.
+func TestStatisticsOfTheEnd(t *testing.T) {
+	s := serve(t, server.Config{Loops: 2, Application: hello, CountRequests: true})
+	for range 3 {
+		s.ask(t, "/")
+	}
+	s.end()
+	<-s.ended
+	if stats := s.Statistics(context.Background()); stats.Requests.Answered[200] != 3 || stats.Loops[0].Accepted+stats.Loops[1].Accepted == 0 {
+		t.Errorf("%d requests; %+v", stats.Requests.Answered[200], stats.Loops)
+	}
+}
+
 // TestDocumented: docs/admin.md has each metric, with its type and labels, and no other.
 func TestDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/admin.md")
