@@ -258,9 +258,11 @@ func (l *Loop) closeWaker() {
 // discarder is the parameter of a posted function that owns a descriptor.
 type discarder interface{ discard() }
 
-// discard drops what was posted and did not run. Nobody posts a discarder any more.
+// discard drops what was posted and did not run, up to now: others may go on posting, faster than it looks. Nobody posts a discarder any more.
 func (l *Loop) discard() {
-	for task := l.tasks.Dequeue(); task != nil; task = l.tasks.Dequeue() {
+	end := queue.GetTask()
+	l.tasks.Enqueue(end)
+	for task := l.tasks.Dequeue(); task != end; task = l.tasks.Dequeue() {
 		if d, ok := task.Param.(discarder); ok {
 			d.discard()
 		}
