@@ -104,6 +104,7 @@ func (m *Memory) ReadMatching(pattern string, since uint64, limit int) (Page, er
 		case ok:
 		case len(page.Messages) > 0:
 			limit = len(page.Messages) // the next read will tell
+			page.Last = records[i].id - 1
 		default:
 			page.Gone = since != 0
 		}
