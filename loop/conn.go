@@ -19,7 +19,7 @@ type Handler interface {
 	// EOF is called when the client has said that it sends no more, and again after Release if it was held then. What was
 	// received before may still be unread (Hold), so much of it too that EndOfFile is not true yet.
 	EOF()
-	// Drained is called when the output, having been above HighWater, is below LowWater.
+	// Drained is called when the output, having been above HighWater, is below LowWater; and when AwaitDrained has asked for it.
 	Drained()
 	// Timeout is called when the deadline has passed, once for each SetDeadline.
 	Timeout()

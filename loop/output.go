@@ -188,6 +188,16 @@ func (c *Conn) Unsent() int {
 // until Drained is called, and when sending has failed.
 func (c *Conn) Room() bool { return !c.full && !c.failed }
 
+// AwaitDrained has Drained called when the client has taken more of what waits for it, however little that is. It is false when nothing does.
+func (c *Conn) AwaitDrained() bool {
+	c.Flush()
+	if c.out == nil || c.failed || c.state != open {
+		return false
+	}
+	c.full = true
+	return true
+}
+
 // Flush sends the batch now instead of at the end of the event.
 func (c *Conn) Flush() {
 	if c.loop.turn.batchOf == c {

@@ -62,7 +62,10 @@ func (c *conn) send(frame []byte) (unsent int, err error) {
 	case c.sealed:
 		return 0, app.ErrGone
 	case waits > 0 && waits+len(frame) > c.accepted.Upgrader.MaxUnsent:
-		c.slow = true
+		if !c.slow {
+			c.slow = true
+			c.calls.Post(awaitRoom, c)
+		}
 		return waits, websocket.ErrFull
 	}
 	c.put(frame)
@@ -125,6 +128,14 @@ func (c *conn) Unwatch(w app.Watcher) {
 // ---- the loop's
 
 func deliver(p any) { p.(*conn).deliver() }
+
+// awaitRoom has the watchers told when the client has taken more, however little it was that left no room for a message.
+func awaitRoom(p any) {
+	c := p.(*conn)
+	if !c.IsOpen() || !c.AwaitDrained() {
+		c.deliver()
+	}
+}
 
 // postpone has what the application sends in the call that follows wait for the end of the call, when it leaves with one write.
 func (c *conn) postpone() {

@@ -122,6 +122,73 @@ func TestSlowClient(t *testing.T) {
 	expect(t, in, `s text "again"`)
 }
 
+// TestFull: a sender that waits for Drained whenever there was no room for a message sends them all.
+func TestFull(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		limit, size, n int
+	}{
+		{"a small bound", 32 << 10, 10_000, 3000},
+		{"messages beyond the bound", 1 << 20, 6 << 20, 20},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			r := newRecorder()
+			s := serve(t, r.application(websocket.Upgrader{MaxUnsent: c.limit}))
+			_, in := s.open(t, "")
+			conn := r.conn(t)
+			drained := make(chan struct{}, 1)
+			conn.Watch(&watcher{drained: func() {
+				select {
+				case drained <- struct{}{}:
+				default:
+				}
+			}})
+			var sent atomic.Int64
+			stuck := make(chan struct{})
+			go func() {
+				data := make([]byte, c.size)
+				for int(sent.Load()) < c.n {
+					_, err := conn.Send(websocket.Binary, data)
+					switch {
+					case err == nil:
+						sent.Add(1)
+					case errors.Is(err, websocket.ErrFull):
+						select {
+						case <-drained:
+						case <-time.After(patience):
+							close(stuck)
+							return
+						}
+					default:
+						t.Error(err)
+						return
+					}
+				}
+			}()
+			for before := int64(-1); before < sent.Load(); time.Sleep(50 * time.Millisecond) { // the client takes nothing until there is no room
+				before = sent.Load()
+			}
+			received := make(chan error)
+			go func() {
+				var err error
+				for i := 0; i < c.n && err == nil; i++ {
+					_, err = ws.ReadFrame(in)
+				}
+				received <- err
+			}()
+			select {
+			case err := <-received:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-stuck:
+				t.Errorf("Drained was not called: %d of %d messages are sent", sent.Load(), c.n)
+			}
+		})
+	}
+}
+
 // TestPreparedIsShared: slow clients do not have a copy each of a large message that they share.
 func TestPreparedIsShared(t *testing.T) {
 	const n, size = 40, 8 << 20
