@@ -127,6 +127,40 @@ func TestHTTP2MaxBlocking(t *testing.T) {
 	}
 }
 
+// TestHTTP2DeferredBlocking: a request whose answer is deferred has no place among the calls that may block, wherever it was deferred.
+func TestHTTP2DeferredBlocking(t *testing.T) {
+	deferred := make(chan app.Deferred)
+	s, client := serveHTTP2(t, server.Config{MaxBlocking: 1, Application: app.Blocking(func(environ *app.Environ, _ app.StartResponse) app.Body {
+		deferred <- environ.Defer()
+		return nil
+	})})
+	const n = 3
+	answers := make(chan string, n)
+	var waiting []app.Deferred
+	for range n {
+		go func() {
+			_, body := s.fetch(client, "GET", "/", "")
+			answers <- body
+		}()
+		select {
+		case d := <-deferred:
+			waiting = append(waiting, d)
+		case body := <-answers:
+			t.Fatalf("answered %q", body)
+		}
+	}
+	for _, d := range waiting {
+		if err := d.Answer(response("answer")); err != nil {
+			t.Error(err)
+		}
+	}
+	for range n {
+		if body := <-answers; body != "answer" {
+			t.Errorf("got %q", body)
+		}
+	}
+}
+
 // TestHTTP2Shutdown: what runs is finished, and connections without requests end.
 func TestHTTP2Shutdown(t *testing.T) {
 	before := runtime.NumGoroutine()

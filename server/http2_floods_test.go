@@ -269,6 +269,13 @@ func TestHTTP2Patience(t *testing.T) {
 			func(f *frames) error { return f.WriteData(1, false, []byte("x")) }, "408"},
 		{"an answer that is not read", func(c *server.Config) { c.WriteTimeout = soon },
 			func(f *frames) error { return f.headers(headerBlock("/large"), true, true) }, nil, "rst INTERNAL_ERROR"},
+		{"a short answer that is not read", func(c *server.Config) { c.WriteTimeout = soon },
+			func(f *frames) error {
+				if err := f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}); err != nil {
+					return err
+				}
+				return f.headers(f.block, true, true)
+			}, nil, "rst INTERNAL_ERROR"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -38,7 +38,9 @@ func (s *Server) Reload(config Config) error {
 	}
 	var acceptor *secure.Acceptor
 	if config.TLS != nil {
-		s.offerHTTP2(config.TLS)
+		if s.offersHTTP2 {
+			s.offerHTTP2(config.TLS)
+		}
 		var files *secure.Files
 		if files, err = config.TLS.open(config.Logger); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/httpparse"
+	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/server"
 )
 
@@ -59,6 +61,51 @@ func TestReload(t *testing.T) {
 	}
 	if err := s.Reload(server.Config{Application: plain("fourth")}); err != server.ErrServerClosed {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestReloadInHead: the limits of a head that has begun are those that it has begun with.
+func TestReloadInHead(t *testing.T) {
+	config := server.Config{Application: plain("content"), Loops: 1}
+	s := serve(t, config)
+	c, other := s.dial(), s.dial()
+	r := bufio.NewReader(c)
+	send(t, c, "GET /"+strings.Repeat("x", 100)+" HTTP/1.1\r\nHost: a\r\nX-A: "+strings.Repeat("x", 1000))
+	ask(t, other, get("/")) // by then it is read
+	small := httpparse.Limits{RequestLine: 50, FieldLine: 200, FieldSection: 300, Fields: 10}
+	config.Limits = &small
+	if err := s.Reload(config); err != nil {
+		t.Fatal(err)
+	}
+	send(t, c, strings.Repeat("x", 1000)+"\r\n")
+	send(t, c, "\r\n")
+	if response, body := receive(t, r); body != "content" {
+		t.Errorf("%s %q", response.Status, body)
+	}
+	for _, c := range []net.Conn{c, other} { // those that begin now have the new ones
+		send(t, c, "GET / HTTP/1.1\r\nHost: a\r\nX-A: "+strings.Repeat("x", 250)+"\r\n\r\n")
+		if response, _ := receive(t, bufio.NewReader(c)); response.StatusCode != 431 {
+			t.Errorf("the next one: %s", response.Status)
+		}
+	}
+}
+
+// TestReloadMaxRequests: a connection that has carried more requests than it may from now on ends with the next.
+func TestReloadMaxRequests(t *testing.T) {
+	config := server.Config{Application: plain("content"), MaxRequests: 10}
+	s := serve(t, config)
+	c := s.dial()
+	for range 5 {
+		if response, _ := ask(t, c, get("/")); response.Close {
+			t.Fatal("closed before")
+		}
+	}
+	config.MaxRequests = 3
+	if err := s.Reload(config); err != nil {
+		t.Fatal(err)
+	}
+	if response, _ := ask(t, c, get("/")); !response.Close {
+		t.Error("the connection goes on")
 	}
 }
 
@@ -123,6 +170,25 @@ func TestReloadCertificates(t *testing.T) {
 		t.Errorf("got %q", body)
 	}
 	s.client = own
+}
+
+// TestReloadProtocols: clients are not offered HTTP/2 by a server that has begun without.
+func TestReloadProtocols(t *testing.T) {
+	others := map[string]func(*tls.Conn, *loop.Detached){"h2": func(c *tls.Conn, _ *loop.Detached) { _ = c.Close() }}
+	config := server.Config{Application: plain("content"), TLS: &server.TLS{Protocols: others}}
+	s := serveTLS(t, config)
+	fresh := server.Config{Application: plain("content"), TLS: &server.TLS{Config: config.TLS.Config}}
+	if err := s.Reload(fresh); err != nil {
+		t.Fatal(err)
+	}
+	s.client.NextProtos = []string{"h2", "http/1.1"}
+	c := s.connect(s.socket())
+	if agreed := c.ConnectionState().NegotiatedProtocol; agreed == "h2" {
+		t.Errorf("agreed upon %q", agreed)
+	}
+	if _, body := ask(t, c, get("/")); body != "content" {
+		t.Errorf("got %q", body)
+	}
 }
 
 func serverSide(c tls.Certificate) *tls.Config {

@@ -177,6 +177,7 @@ func TestApplicationRequest(t *testing.T) {
 		{"asterisk", with("OPTIONS", "*"), url, "*|||*"},
 		{"absolute", with("GET", "http://h.example/a%2Fb?c"), func(r *http.Request) string { return url(r) + "|" + r.Host },
 			"/a/b|/a%2Fb|c|http://h.example/a%2Fb?c|h.example"},
+		{"absolute, behind a proxy", with("GET", "http://h.example/", "HTTP_HOST", "public.example"), func(r *http.Request) string { return r.Host }, "public.example"},
 		{"authority", with("GET", "/", "REQUEST_METHOD", "CONNECT", "REQUEST_URI", "h:443"), func(r *http.Request) string { return r.URL.Host + r.URL.Path }, "h:443"},
 		{"not a URL", with("GET", "/", "REQUEST_URI", "%", "PATH_INFO", "/x"), url, "/x|||/x"},
 		{"mounted", with("GET", "/app/x%2Fy", "SCRIPT_NAME", "/app", "PATH_INFO", "/x/y"), url, "/x/y|/x%2Fy||/x%2Fy"},

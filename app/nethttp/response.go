@@ -116,6 +116,9 @@ func (res *response) sendHead(size int64) error {
 	if res.length < 0 {
 		res.length = size
 	}
+	if res.code == http.StatusResetContent {
+		res.length = 0 // RFC 9110 15.3.6
+	}
 	if res.length >= 0 && res.code != http.StatusNoContent {
 		header.Set("Content-Length", strconv.FormatInt(res.length, 10))
 	}
@@ -127,7 +130,9 @@ func (res *response) sendHead(size int64) error {
 }
 
 // empty tells whether the response has no content, whatever the body says.
-func (res *response) empty() bool { return res.head || !bodyAllowed(res.code) }
+func (res *response) empty() bool {
+	return res.head || !bodyAllowed(res.code) || res.code == http.StatusResetContent
+}
 
 // errTooLong is a body that is longer than the Content-Length of its response.
 var errTooLong = errors.New("content is longer than Content-Length")

@@ -39,7 +39,7 @@ func (c *conn) readHead() {
 		t.notes.Begun = accesslog.Now()
 	}
 	wrong := t.request.read(c.codec, t.block, &config.Limits)
-	t.close = !c.codec.keeps() || c.last || int(c.requests) == config.MaxRequests
+	t.close = !c.codec.keeps() || c.last || config.IsLast(int(c.requests))
 	switch {
 	case wrong != nil:
 		c.refuse(wrong.code, wrong.why)

@@ -121,7 +121,7 @@ func (c *conn) readHead(in []byte) (n int, more bool) {
 		t.notes.Begun = c.protocol.time()
 	}
 	t.http10 = t.request.Minor == 0
-	t.close = !t.request.KeepAlive || c.last || int(c.requests) == config.MaxRequests
+	t.close = !t.request.KeepAlive || c.last || config.IsLast(int(c.requests))
 	if t.request.ForwardedFields {
 		t.readVia()
 	}
@@ -137,11 +137,12 @@ func (c *conn) parseHead(in []byte, config *Config) (n int, complete bool) {
 		t.request.Reset()
 		t.method = ""
 		t.request.BehindEmptyLines(int(c.blank))
+		t.limits = &config.Limits
 	}
 	if config.HTTP2 != nil && c.isPreface(in) {
 		return 0, false
 	}
-	n, err := t.request.Parse(in, &config.Limits)
+	n, err := t.request.Parse(in, t.limits)
 	if err == httpparse.NeedMore {
 		if c.state == idle && len(bytes.TrimLeft(in[n:], "\r\n")) > 0 { // not empty lines only
 			c.move(headStarted)
@@ -156,7 +157,7 @@ func (c *conn) parseHead(in []byte, config *Config) (n int, complete bool) {
 		c.refuseParse(err)
 		return len(in), false
 	}
-	t.repeat.note(in[:n], &config.Limits)
+	t.repeat.note(in[:n], t.limits)
 	return n, true
 }
 

@@ -17,6 +17,7 @@ import (
 // the last of the response, and none while it is idle or the answer is deferred. It is the app.Source of the request.
 type transaction struct {
 	reply
+	limits   *httpparse.Limits // of the head that is being read: they stay the same for a request
 	request  httpparse.Request // parsed from head, or from repeat.head, which is equal
 	repeat   repeat
 	exchange exchange.Exchange

@@ -24,7 +24,7 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	s := h.server
 	w := &response{ResponseWriter: rw, server: s, head: r.Method == http.MethodHead}
 	defer w.end()
-	if most := s.config().MaxRequests; h.requests.Add(1) == int64(most) || s.draining.Load() {
+	if s.config().IsLast(int(h.requests.Add(1))) || s.draining.Load() {
 		w.close = true
 	}
 	var notes accesslog.Notes
@@ -85,6 +85,10 @@ func (c *call) application(environ *app.Environ, start app.StartResponse) app.Bo
 	if environ.Get("REQUEST_URI") == "*" {
 		application = exchange.ServerWide
 	}
+	environ.WrapDefer(func(d app.Deferred) app.Deferred { // in the call, or in one that the body makes
+		c.vacate()
+		return d
+	})
 	body := application(environ, start)
 	if body == nil {
 		c.vacate()

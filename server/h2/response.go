@@ -154,5 +154,8 @@ func (w *response) end() {
 	w.unwatch()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if d := w.server.config().WriteTimeout; d > 0 && w.octets > 0 {
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(d))
+	}
 	w.over = true
 }

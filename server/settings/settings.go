@@ -40,3 +40,6 @@ type Protocol struct {
 	// MaxRequests is how many requests a connection may carry; 0: no limit.
 	MaxRequests int
 }
+
+// IsLast tells whether the nth request of a connection is its last one. MaxRequests may have become less since the one before.
+func (p *Protocol) IsLast(n int) bool { return p.MaxRequests > 0 && n >= p.MaxRequests }
