@@ -227,12 +227,23 @@ func replace(t *testing.T, preload bool) {
 	h.Replace()
 	h.eventually("the new one answers", func() bool { return h.get("/").body == "three" })
 	h.eventually("the old are gone", func() bool { s := h.Stats(); return s.Leaving == 0 && len(s.Workers) == 2 })
-	h.eventually("all are new", func() bool {
-		for range 8 {
-			if h.get("/").body != "three" {
-				return false
+	all := func(want string) {
+		h.eventually("all are "+want, func() bool {
+			for range 8 {
+				if h.get("/").body != want {
+					return false
+				}
 			}
-		}
-		return true
-	})
+			return true
+		})
+	}
+	all("three")
+	// While others are at an import that does not end.
+	write("import time\nopen('" + dir + "/begun', 'w')\ntime.sleep(1000)\n")
+	h.Replace()
+	h.eventually("an import has begun", func() bool { _, err := os.Stat(dir + "/begun"); return err == nil })
+	h.want(h.get("/"), 200, "three")
+	write(version("five"))
+	h.Replace()
+	all("five")
 }

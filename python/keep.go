@@ -138,20 +138,35 @@ func (e *StartError) Split() (traceback, cure string) {
 	return text[:i], text[i:]
 }
 
-// errUnwanted tells that nobody waits for a process any more: weir stops, or the edition is outdated.
-var errUnwanted = errors.New("python: the process is not wanted any more")
+// errUnwanted tells that nobody waits for a process any more: weir stops, or the edition is outdated; errOutdated that another is wanted, because
+// Replace was called.
+var (
+	errUnwanted = errors.New("python: the process is not wanted any more")
+	errOutdated = errors.New("python: the process may have imported what is old")
+)
 
-// launch starts a worker of an edition, and waits until it can serve.
-func (s *Supervisor) launch(slot int, e *edition) (*worker, error) {
-	w, err := s.start(slot)
-	for errors.Is(err, errTemplateEnded) {
-		w, err = s.start(slot)
+// launch starts a worker of an edition, and waits until it can serve. It starts another when Replace is called meanwhile: this one may have
+// imported what is old, or be at an import that does not end.
+func (s *Supervisor) launch(slot int, e *edition) (w *worker, err error) {
+	for again := true; again; again = errors.Is(err, errTemplateEnded) || errors.Is(err, errOutdated) {
+		w, err = s.launchOnce(slot, e)
 	}
+	return w, err
+}
+
+func (s *Supervisor) launchOnce(slot int, e *edition) (*worker, error) {
+	s.mu.Lock()
+	outdated := s.outdated
+	s.mu.Unlock()
+	w, err := s.start(slot)
 	if err != nil {
 		return nil, err
 	}
+	w.outdated = outdated
 	select {
 	case err = <-w.ready:
+	case <-outdated:
+		err = errOutdated
 	case <-e.over():
 		err = errUnwanted
 	case <-s.stopping:
@@ -183,6 +198,8 @@ func (s *Supervisor) Replace() {
 func (s *Supervisor) replaceWorkers() {
 	s.mu.Lock()
 	defer s.release()
+	close(s.outdated)
+	s.outdated = make(chan struct{})
 	for _, w := range s.workers {
 		w.replace()
 	}
@@ -196,6 +213,11 @@ func (s *Supervisor) join(w *worker, e *edition) {
 		return
 	}
 	s.workers = append(s.workers, w)
+	select {
+	case <-w.outdated:
+		w.replace()
+	default:
+	}
 	s.fill(w)
 }
 

@@ -135,9 +135,10 @@ type Supervisor struct {
 	load      load
 	longAt    int64 // when a call has ended that took long
 	seats     []*seat
-	workers   []*worker // that take requests
-	leaving   []*worker // that take no more, and finish what they have
-	next      int       // of them, for whom a request is looked for first
+	outdated  chan struct{} // closed by Replace: for workers that have been started before
+	workers   []*worker     // that take requests
+	leaving   []*worker     // that take no more, and finish what they have
+	next      int           // of them, for whom a request is looked for first
 	closed    bool
 	takenBack uint64
 	given     uint64 // requests, to workers
@@ -165,6 +166,7 @@ func New(options Options) (*Supervisor, error) {
 		stopping:    make(chan struct{}),
 		relaunching: make(chan struct{}, 1),
 		killing:     make(chan struct{}),
+		outdated:    make(chan struct{}),
 		ended:       make(chan struct{}),
 		working:     make(chan struct{}, 1),
 		scratch:     make([]byte, maxPacket),

@@ -19,6 +19,7 @@ type template struct {
 	fd         int // its descriptor
 	output     output
 	born       int64         // when it could fork
+	renews     bool          // a newer one was asked for while templates were started
 	exited     chan struct{} // closed when nothing of it is left
 	status     string        // how it ended; set before exited is closed
 
@@ -64,8 +65,22 @@ const (
 
 var errTemplateEnded = errors.New("the template has ended")
 
-// launchTemplate starts a template and waits until it can fork.
-func (s *Supervisor) launchTemplate() (*template, error) {
+// launchTemplate starts a template and waits until it can fork. It starts another when a newer one is asked for meanwhile.
+func (s *Supervisor) launchTemplate() (t *template, err error) {
+	renews := false
+	for {
+		if t, err = s.launchTemplateOnce(); !errors.Is(err, errOutdated) {
+			break
+		}
+		renews = true
+	}
+	if err == nil {
+		t.renews = renews
+	}
+	return t, err
+}
+
+func (s *Supervisor) launchTemplateOnce() (*template, error) {
 	t, err := s.startTemplate()
 	if err != nil {
 		return nil, err
@@ -78,6 +93,8 @@ func (s *Supervisor) launchTemplate() (*template, error) {
 	}()
 	select {
 	case err = <-answered:
+	case <-s.templates.renew:
+		err = errOutdated
 	case <-s.stopping:
 		err = errUnwanted
 	}
@@ -240,6 +257,9 @@ func (s *Supervisor) keepTemplate(t *template) {
 			}
 			t = next
 			s.templates.set(t)
+			if t.renews {
+				s.replaceWorkers()
+			}
 		case <-s.templates.renew:
 			next, err := s.launchTemplate()
 			if err == nil {

@@ -25,12 +25,13 @@ type worker struct {
 	lifeline   *os.File // a forked worker dies when it is closed; nil: Linux sees to that
 	output     output
 
-	ready   chan error    // whether it can serve; it has room for one
-	retire  chan struct{} // it is to be replaced; room for one
-	drained chan struct{} // closed when all that it has sent was read
-	exited  chan struct{} // closed when nothing of it is left
-	status  string        // how it ended; set before exited is closed
-	rss     atomic.Int64
+	ready    chan error      // whether it can serve; it has room for one
+	outdated <-chan struct{} // closed by the first Replace since it was started
+	retire   chan struct{}   // it is to be replaced; room for one
+	drained  chan struct{}   // closed when all that it has sent was read
+	exited   chan struct{}   // closed when nothing of it is left
+	status   string          // how it ended; set before exited is closed
+	rss      atomic.Int64
 
 	// Guarded by supervisor.mu.
 	requests     table
