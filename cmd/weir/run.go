@@ -191,7 +191,7 @@ func (r *runCommand) options(topics *hub.Hub) (o python.Options, err error) {
 		Workers: cmp.Or(workers, setMaxProcs()), Class: class, Threads: max(r.Threads, 1), Connections: r.WorkerConnections, Preload: r.Preload,
 		Timeout: noLimit(r.Timeout), Queue: r.Queue, QueueTime: noLimit(r.QueueTimeout),
 		MaxRequests: r.MaxRequests, MaxRequestsJitter: r.MaxRequestsJitter, MaxRSS: r.MaxWorkerRSS << 20,
-		GracefulTimeout: max(r.GracefulTimeout, time.Millisecond), BodyBuffer: noLimit(r.BodyBuffer), StreamBodies: r.StreamBodies,
+		GracefulTimeout: max(r.GracefulTimeout, time.Millisecond), BodyBuffer: max(r.BodyBuffer, 1), StreamBodies: r.StreamBodies,
 		RetryIdempotent: r.RetryIdempotent, Software: "weir/" + server.Version, Hub: topics,
 	}, nil
 }

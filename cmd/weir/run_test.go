@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -79,6 +80,24 @@ func TestRunPort(t *testing.T) {
 	t.Setenv("PORT", "many")
 	if status, _, stderr := runToEnd(t, "app:app"); status != 2 || !strings.Contains(stderr, "PORT") {
 		t.Errorf("exit %d, %q", status, stderr)
+	}
+}
+
+// TestRunBodyBuffer: content waits in memory up to so many octets, and in a file above: 0 is no exception.
+func TestRunBodyBuffer(t *testing.T) {
+	dir := applications(t)
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing")) // files cannot be made
+	for buffer, want := range map[string]int{"0": 500, "100000": 500, "1000000": 200} {
+		p := start(t, nil, "run", "app:app", "-b", "127.0.0.1:0", "--chdir", dir, "-w", "1", "--body-buffer", buffer)
+		response, err := http.Post("http://"+p.at[0]+"/", "application/octet-stream", bytes.NewReader(make([]byte, 200_000)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("--body-buffer %s: %s, want %d", buffer, response.Status, want)
+		}
+		p.stop()
 	}
 }
 
