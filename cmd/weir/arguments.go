@@ -129,21 +129,31 @@ func (s *settings) from(name string) string {
 	return "default"
 }
 
-// located is an error of parsing args, with the place of the option that it is about.
-func (s *settings) located(args []string, err error) error {
+// misread is what the parser has against args.
+func (s *settings) misread(args []string, err error) error {
 	text := plain(err.Error())
-	if s == nil {
-		if len(args) > 0 && err.Error() == "unexpected argument "+args[0] {
-			text += ": it is no command, and nothing here that weir run could serve; if it is a module elsewhere: weir run " + args[0] + " --chdir DIR"
+	if s == nil && len(args) > 0 && err.Error() == "unexpected argument "+args[0] {
+		text += ": it is no command, and nothing here that weir run could serve; if it is a module elsewhere: weir run " + args[0] + " --chdir DIR"
+	}
+	return s.located(&usageError{text})
+}
+
+// located is err with the place of the option that it is about: its text begins with the options that do not fit, and the first that anybody has given is
+// meant. What was typed has no place.
+func (s *settings) located(err error) error {
+	if s == nil || err == nil || !strings.HasPrefix(err.Error(), "--") {
+		return err
+	}
+	for _, name := range longName.FindAllString(err.Error(), -1) {
+		switch from := s.from(strings.TrimPrefix(name, "--")); from {
+		case "default":
+		case commandLine:
+			return err
+		default:
+			return fmt.Errorf("%s: %w", from, err)
 		}
-		return &usageError{text}
 	}
-	name, _, _ := strings.Cut(strings.TrimPrefix(text, "--"), " ")
-	name = strings.TrimSuffix(name, ":")
-	if from := s.from(name); from != "default" && from != commandLine {
-		text = from + ": " + text
-	}
-	return &usageError{text}
+	return err
 }
 
 // plain is what the parser says of a word that cannot be, in the words of the other messages.
@@ -156,6 +166,7 @@ func plain(text string) string {
 }
 
 var (
+	longName    = regexp.MustCompile(`--[a-z][-a-z0-9]*`)
 	unknownFlag = regexp.MustCompile(`^unknown flag (-[-\w]+)`)
 	noValue     = regexp.MustCompile(`(?:expected \w+ value but got "EOL" \(<EOL>\)|missing value, expecting .*)$`)
 	noNumber    = regexp.MustCompile(`expected a valid \d+ bit u?int but got (".*")$`)

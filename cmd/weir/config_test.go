@@ -119,6 +119,10 @@ func TestConfigErrors(t *testing.T) {
 		{"two values", "workers = [1, 2]", "workers has one value"},
 		{"list of lists", "bind = [['x', 'y']]", "bind: a list has strings"},
 		{"date", "bind = 2026-01-01", "bind: want a string"},
+		{"out of bounds", "loops = -1", "weir.toml: --loops must be 1 or more"},
+		{"workers out of bounds", "queue = 0", "weir.toml: --queue must be 1 or more"},
+		{"of the logs", "access-log-sample = 0", "weir.toml: --access-log-sample must be 1 or more"},
+		{"not the first that is named", "grip-prefix = 'x'", "weir.toml: --grip-key, --grip-prefix and"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			status, _, stderr := runToEnd(t, "run", "x:y", "--config", writeConfig(t, tt.text))
@@ -133,6 +137,8 @@ func TestConfigErrors(t *testing.T) {
 		want                  string
 	}{
 		{"variable", "WEIR_LOOPS", "many", []string{"demo"}, "WEIR_LOOPS: --loops: want a whole number"},
+		{"variable, out of bounds", "WEIR_LOOPS", "-1", []string{"demo"}, "WEIR_LOOPS: --loops must be 1 or more"},
+		{"variable, hidden", "WEIR_LOOPS", "-1", []string{"demo", "--loops=-2"}, "weir: --loops must be 1 or more"},
 		{"variable, boolean", "WEIR_INLINE", "perhaps", []string{"demo"}, "WEIR_INLINE must be true or false"},
 		{"variable, quotation", "WEIR_BIND", "'x", []string{"demo"}, "WEIR_BIND: a quotation has no end"},
 		{"no file", "", "", []string{"demo", "-c", "none.toml"}, "none.toml: no such file"},

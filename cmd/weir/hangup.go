@@ -63,7 +63,7 @@ func readAgain() (*cli, *settings, error) {
 	}
 	args := s.commandLine()
 	if _, err := parser.Parse(args); err != nil {
-		return nil, nil, s.located(args, err)
+		return nil, nil, s.misread(args, err)
 	}
 	return c, s, nil
 }
@@ -127,7 +127,7 @@ func (l *lifecycle) reload() error {
 		}
 	}
 	if err := l.reconfigure(fresh, workers); err != nil {
-		return err
+		return s.located(err)
 	}
 	begun.values = values
 	if len(lasting) > 0 {

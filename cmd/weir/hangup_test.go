@@ -49,6 +49,8 @@ func TestHangup(t *testing.T) {
 	answers("second", 200)
 	reload("server-header = 'third'\nlimit-request-line = 'none'\n", "all stays as it was", "--limit-request-line")
 	answers("second", 200)
+	reload("server-header = 'third'\nlimit-request-line = 0\n", config+": --limit-request-line must be 1 or more")
+	answers("second", 200)
 	reload("server-header = 'third\n", "line 1")
 	answers("second", 200)
 	reload("limit-request-lines = 100\n", `no option \"limit-request-lines\"`, "is near")

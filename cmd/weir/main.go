@@ -82,7 +82,7 @@ func run(args []string) int {
 		err = &usageError{"config: " + args[0] + " has no configuration"}
 	default:
 		if command, err = parser.Parse(args); err != nil {
-			err = settings.located(args, err)
+			err = settings.misread(args, err)
 		}
 	}
 	if exit >= 0 { // --help
@@ -115,12 +115,12 @@ func run(args []string) int {
 func runLogged(command *kong.Context, settings *settings) (err error) {
 	if logs := logsOf(command); logs != nil {
 		if err := logs.openLogs(); err != nil {
-			return err
+			return settings.located(err)
 		}
 		defer func() { logs.closeLogs(err) }()
 		settings.warn()
 	}
-	return command.Run()
+	return settings.located(command.Run())
 }
 
 // usageError is a wrong value on the command line that the parser cannot see.
