@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-
-	"github.com/weirhttp/weir/server"
 )
 
 // Sockets that the process was started with, by systemd's protocol (sd_listen_fds(3)). go-systemd's activation package makes an os.File of each,
@@ -56,43 +54,42 @@ var passedSockets = sync.OnceValues(func() (sockets passed, err error) {
 	return sockets, nil
 })
 
-// usePassed puts them into a server.Config: they take the place of all addresses of --bind, as gunicorn has it. But when one of these is a descriptor, the
+// usePassed returns the addresses of --bind with them: they take the place of all, as gunicorn has it. But when one of these is a descriptor, the
 // user has chosen. fd://NAME is every socket of that name, and for --admin the one.
-func (f *serveFlags) usePassed(c *server.Config) error {
+func (f *serveFlags) usePassed() (bind []string, err error) {
 	sockets, err := passedSockets()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if admin, err := sockets.named("--admin", f.Admin); err != nil {
-		return err
+		return nil, err
 	} else if len(admin) == 1 {
 		f.Admin = admin[0]
 	}
-	bind, chosen := c.Bind, false
-	c.Bind = nil
-	for _, address := range bind {
+	chosen := false
+	for _, address := range f.Bind {
 		named, err := sockets.named("--bind", address)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		chosen = chosen || strings.Contains(address, "fd://")
-		c.Bind = append(c.Bind, named...)
+		bind = append(bind, named...)
 	}
-	if rest := sockets.without(append(c.Bind, f.Admin)); chosen {
+	if rest := sockets.without(append(bind, f.Admin)); chosen {
 		if len(rest) > 0 && !f.told {
 			slog.Warn("nobody serves these sockets that systemd has passed, and clients may wait there: name them by --bind", "sockets", rest)
 		}
 	} else if len(rest) > 0 {
-		c.Bind = nil
+		bind = nil
 		for _, socket := range rest {
-			c.Bind = append(c.Bind, socket.address())
+			bind = append(bind, socket.address())
 		}
 		if !f.told {
-			slog.Info("sockets that systemd has passed take the place of --bind", "sockets", rest, "in-the-place-of", strings.Join(bind, " "))
+			slog.Info("sockets that systemd has passed take the place of --bind", "sockets", rest, "in-the-place-of", strings.Join(f.Bind, " "))
 		}
 	}
 	f.told = true
-	return nil
+	return bind, nil
 }
 
 func (s passedSocket) address() string { return fmt.Sprintf("fd://%d", s.FD) }

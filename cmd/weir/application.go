@@ -23,6 +23,11 @@ func (f *applicationFlags) check() error {
 	if f.App == "" {
 		return &usageError{"which application? Give module:callable, or app in a configuration file"}
 	}
+	return f.checkGiven()
+}
+
+// checkGiven refuses what cannot be meant, an application that is missing excepted.
+func (f *applicationFlags) checkGiven() error {
 	for _, variable := range f.Env {
 		if name, _, ok := strings.Cut(variable, "="); !ok || name == "" {
 			return &usageError{fmt.Sprintf("--env must be NAME=VALUE, not %q", variable)}

@@ -46,6 +46,9 @@ func (c *checkCommand) Run() error {
 	if err != nil || !strings.HasPrefix(c.Path, "/") {
 		return &usageError{fmt.Sprintf("--method and --path must be those of a request such as GET /, not %s %s", c.Method, c.Path)}
 	}
+	if err := c.servable(); err != nil {
+		return err
+	}
 	said := &said{}
 	supervisor, err := c.start(python.Options{
 		App: c.App, Python: c.Python, Virtualenv: c.Virtualenv, Chdir: c.Chdir, Path: c.path(), Env: c.Env, Class: class, Timeout: c.Timeout, QueueTime: c.Timeout,
@@ -105,6 +108,25 @@ func (c *checkCommand) Run() error {
 	}
 	fmt.Printf("%s is in order\n", c.App)
 	return nil
+}
+
+// servable tells what is wrong with what weir run would be given: the options of c that it has too, and what the environment and the configuration file
+// say beside.
+func (c *checkCommand) servable() error {
+	commands := newParser(new(cli), func(int) {}).Model
+	node, args := servingCommand(commands, begun.args)
+	run, _ := servingCommand(commands, []string{"run"})
+	words := []string{"run"}
+	for _, o := range flagsOf(node).split(args, commandLine) {
+		if o.name == "" || flagsOf(run)["--"+o.name] != nil {
+			words = append(words, o.words...)
+		}
+	}
+	served, s, err := read(words)
+	if err != nil {
+		return err
+	}
+	return s.located(served.Run.checkAll())
 }
 
 // start is python.New that does not wait for an import without end.

@@ -13,7 +13,7 @@ type configCommand struct {
 	Arguments []string `arg:"" optional:"" passthrough:"" help:"run (the default) or demo, and its options."`
 }
 
-// printConfig prints the settings of a command as a configuration file, with where each comes from.
+// printConfig prints the settings of a command as a configuration file, with where each comes from. The error tells what is wrong with them.
 func printConfig(s *settings) error {
 	var text strings.Builder
 	line := func(setting, from string) { fmt.Fprintf(&text, "%-48s # %s\n", setting, from) }
@@ -50,8 +50,13 @@ func printConfig(s *settings) error {
 		}
 		line(setting, from)
 	}
-	_, err := fmt.Print(text.String())
-	return err
+	if _, err := fmt.Print(text.String()); err != nil {
+		return err
+	}
+	if command, ok := s.command.Target.Addr().Interface().(interface{ checkAll() error }); ok {
+		return command.checkAll()
+	}
+	return nil
 }
 
 // assignment is a line of TOML.

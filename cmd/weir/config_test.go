@@ -20,11 +20,11 @@ func writeConfig(t *testing.T, text string) (path string) {
 
 var spaces = regexp.MustCompile(`  +`)
 
-// printed is what weir config prints, with one space where there are several.
+// printed is what weir config prints, with one space where there are several. It prints what cannot be used as well.
 func printed(t *testing.T, args ...string) string {
 	t.Helper()
 	status, stdout, stderr := runToEnd(t, append([]string{"config"}, args...)...)
-	if status != 0 {
+	if stdout == "" {
 		t.Fatalf("exit %d: %s", status, stderr)
 	}
 	return spaces.ReplaceAllString(stdout, " ")
@@ -156,6 +156,43 @@ func TestConfigErrors(t *testing.T) {
 			status, _, stderr := runToEnd(t, tt.args...)
 			if status != 2 || !strings.Contains(stderr, tt.want) || strings.Count(stderr, "\n") != 1 {
 				t.Errorf("exit %d, %q", status, stderr)
+			}
+		})
+	}
+}
+
+// TestConfigRefused: with what weir run would end, weir config and weir check do not pass over, nor does weir check when the application is in order.
+func TestConfigRefused(t *testing.T) {
+	t.Parallel()
+	dir := applications(t)
+	for _, tt := range []struct {
+		text, want string
+		status     int
+	}{
+		{"loops = -1", "weir.toml: --loops must be 1 or more", 2},
+		{"limit-request-body = -3", "weir.toml: --limit-request-body must be 0 or more", 2},
+		{"worker-class = 3", `weir.toml: --worker-class must be sync, threads or gevent, not "3"`, 2},
+		{"max-requests = -1", "weir.toml: --max-requests must be 0 or more", 2},
+		{"umask = 'x'", "weir.toml: --umask must be permission bits", 2},
+		{"access-log-sample = 0", "weir.toml: --access-log-sample must be", 2},
+		{"hub = 'x'", "weir.toml: --hub must be", 2},
+		{"user = 'nobody-has-this-name'", "weir.toml: --user nobody-has-this-name: there is no such user", 2},
+		{"static = '/a=b'", "weir.toml: --static: ", 1},
+		{"certfile = 'nope'", "weir.toml: --certfile nope: ", 1},
+		{"access-log = true", "weir.toml: access-log is no switch: it cannot be true", 2},
+		{"access-log = '-'\naccess_log = 'x'", "weir.toml: access-log and access_log are the same option", 2},
+		{"access-log = '-'\naccess-logfile = 'x'", "weir.toml: access-log and access-logfile are the same option", 2},
+	} {
+		t.Run(tt.text, func(t *testing.T) {
+			t.Parallel()
+			path := writeConfig(t, tt.text)
+			for _, command := range [][]string{{"run"}, {"config", "run"}, {"check"}} {
+				args := append(command, "app:app", "--chdir", dir, "-c", path)
+				status, _, stderr := runToEnd(t, args...)
+				lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
+				if last := lines[len(lines)-1]; status != tt.status || !strings.Contains(last, tt.want) {
+					t.Errorf("%q: exit %d, %q", args, status, stderr)
+				}
 			}
 		})
 	}

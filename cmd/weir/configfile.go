@@ -51,6 +51,7 @@ func fileOptions(model *kong.Application, s *settings) (out []option, err error)
 		return nil, &usageError{path + ": " + err.Error()}
 	}
 	flags, known := flagsOf(s.command), knownKeys(model)
+	spellings := make(map[string]string) // of the options that were met, by their names
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		name := strings.ReplaceAll(key, "_", "-")
 		values, err := texts(keys[key])
@@ -58,11 +59,16 @@ func fileOptions(model *kong.Application, s *settings) (out []option, err error)
 			return nil, &usageError{fmt.Sprintf("%s: %s: %v", path, key, err)}
 		}
 		f := flags["--"+name]
+		_, boolean := keys[key].(bool)
 		switch {
 		case name == appKey && len(s.command.Positional) > 0:
 			if len(values) == 1 && !s.hasArgument() {
 				out = append(out, option{words: values, from: path})
 			}
+		case f != nil && len(spellings[f.Name]) > 0:
+			return nil, &usageError{fmt.Sprintf("%s: %s and %s are the same option: leave one of them out", path, spellings[f.Name], key)}
+		case f != nil && !f.IsBool() && boolean:
+			return nil, &usageError{fmt.Sprintf("%s: %s is no switch: it cannot be %v", path, key, keys[key])}
 		case f != nil && len(values) != 1 && !f.IsSlice():
 			return nil, &usageError{fmt.Sprintf("%s: %s has one value", path, key)}
 		case f != nil && name != "config":
@@ -70,6 +76,7 @@ func fileOptions(model *kong.Application, s *settings) (out []option, err error)
 			if err != nil {
 				return nil, err
 			}
+			spellings[f.Name] = key
 			out = append(out, o)
 		case f != nil || !slices.Contains(known, name):
 			message := fmt.Sprintf("%s: there is no option %q", path, key)

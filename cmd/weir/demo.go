@@ -60,6 +60,14 @@ func (d *demoCommand) apply() error {
 	return nil
 }
 
+// checkAll tells what is wrong with the flags.
+func (d *demoCommand) checkAll() error {
+	if err := d.apply(); err != nil {
+		return err
+	}
+	return d.serveFlags.checkAll()
+}
+
 //go:embed demo.html
 var demoPage []byte
 

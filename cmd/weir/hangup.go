@@ -53,15 +53,15 @@ func (s *settings) values() map[string]any {
 	return values
 }
 
-// readAgain reads the settings as they are now.
-func readAgain() (*cli, *settings, error) {
+// read reads the settings of a command line as they are now.
+func read(args []string) (*cli, *settings, error) {
 	c := new(cli)
 	parser := newParser(c, func(int) {})
-	s, err := gather(parser.Model, begun.args)
+	s, err := gather(parser.Model, args)
 	if err != nil {
 		return nil, nil, err
 	}
-	args := s.commandLine()
+	args = s.commandLine()
 	if _, err := parser.Parse(args); err != nil {
 		return nil, nil, s.misread(args, err)
 	}
@@ -107,7 +107,7 @@ func (l *lifecycle) hungUp(err error) {
 
 // reload reads the settings again and has the command go on with them.
 func (l *lifecycle) reload() error {
-	fresh, s, err := readAgain()
+	fresh, s, err := read(begun.args)
 	if err != nil {
 		return err
 	}

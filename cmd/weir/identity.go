@@ -17,8 +17,7 @@ type identity struct {
 	groups  []int
 }
 
-// findIdentity looks up what --user and --group say; nil when that is what weir is already. A number need not have an entry: images of
-// containers often have none.
+// findIdentity looks up what --user and --group say; nil when they say nothing. A number need not have an entry: images of containers often have none.
 func findIdentity(userName, groupName string) (*identity, error) {
 	if userName == "" && groupName == "" {
 		return nil, nil
@@ -42,13 +41,18 @@ func findIdentity(userName, groupName string) (*identity, error) {
 	if len(i.groups) == 0 {
 		i.groups = []int{i.gid}
 	}
-	if os.Geteuid() != 0 {
-		if i.uid == os.Geteuid() && i.gid == os.Getegid() {
-			return nil, nil
-		}
-		return nil, fmt.Errorf("--user, --group: only root may become %s, and weir was started by user %d: start it as root, or leave the options out", i, os.Geteuid())
-	}
 	return i, nil
+}
+
+// toBecome is the identity, or nil when that is what weir is already. Only root may become another.
+func (i *identity) toBecome() (*identity, error) {
+	switch {
+	case i == nil || os.Geteuid() == 0:
+		return i, nil
+	case i.uid == os.Geteuid() && i.gid == os.Getegid():
+		return nil, nil
+	}
+	return nil, fmt.Errorf("--user, --group: only root may become %s, and weir was started by user %d: start it as root, or leave the options out", i, os.Geteuid())
 }
 
 // findUser sets the user, and its groups when it has an entry.

@@ -82,13 +82,21 @@ func logsOf(command *kong.Context) *serveFlags {
 
 func (f *serveFlags) flags() *serveFlags { return f }
 
-// openLogs opens the log files, and has weir log as the flags say.
-func (f *serveFlags) openLogs() error {
+// check tells what is wrong with the flags.
+func (f *logFlags) check() error {
 	if err := accesslog.Format(f.AccessLogFormat).Check(); err != nil {
 		return &usageError{"--access-log-format: " + err.Error()}
 	}
 	if f.AccessLogSample < 1 {
 		return &usageError{"--access-log-sample must be 1 or more"}
+	}
+	return nil
+}
+
+// openLogs opens the log files, and has weir log as the flags say.
+func (f *serveFlags) openLogs() error {
+	if err := f.logFlags.check(); err != nil {
+		return err
 	}
 	if err := f.setUmask(); err != nil {
 		return err

@@ -92,7 +92,7 @@ func run(args []string) int {
 	case err != nil:
 	case prints:
 		settings.warn()
-		err = printConfig(settings)
+		err = settings.located(printConfig(settings))
 	default:
 		if settings != nil {
 			begun.values = settings.values() // before the command changes its own

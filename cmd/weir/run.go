@@ -52,8 +52,8 @@ func (r *runCommand) Run() (err error) {
 	if err := r.applicationFlags.check(); err != nil {
 		return err
 	}
-	if r.Daemon {
-		return errDaemon
+	if err := r.check(); err != nil {
+		return err
 	}
 	config, err := r.serveFlags.serverConfig() // before anything is started
 	if err == nil {
@@ -109,6 +109,26 @@ func (r *runCommand) Run() (err error) {
 	return err
 }
 
+// checkAll tells what is wrong with the flags. An application may be missing, for weir config prints what there is.
+func (r *runCommand) checkAll() error {
+	if err := r.applicationFlags.checkGiven(); err != nil {
+		return err
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	return r.serveFlags.checkAll()
+}
+
+// check tells what is wrong with the flags that are about workers.
+func (r *runCommand) check() error {
+	if r.Daemon {
+		return errDaemon
+	}
+	_, _, err := r.checkWorkers()
+	return err
+}
+
 // reload goes on with other flags. Workers are replaced, whether their options have changed or not: the application may be another one. When the new
 // ones cannot serve, all stays as it was.
 func (r *runCommand) reload(l *lifecycle, fresh *runCommand, application app.Application, topics *hub.Hub, workers *workforce, changed bool) error {
@@ -155,16 +175,15 @@ func startFailed(err error) error {
 	return errors.New(cure)
 }
 
-// options are those of the supervisor.
-func (r *runCommand) options(topics *hub.Hub) (o python.Options, err error) {
-	class, err := workerClass(r.WorkerClass, r.Threads)
-	if err != nil {
-		return o, err
+// checkWorkers tells what is wrong with the numbers, and otherwise which class workers have, and how many there are to be, 0 for as many as there are CPUs.
+func (r *runCommand) checkWorkers() (class python.Class, workers int, err error) {
+	if class, err = workerClass(r.WorkerClass, r.Threads); err != nil {
+		return "", 0, err
 	}
-	workers := r.Workers
+	workers = r.Workers
 	if workers == 0 {
 		if workers, err = concurrency(os.Getenv("WEB_CONCURRENCY")); err != nil {
-			return o, err
+			return "", 0, err
 		}
 	}
 	for _, limit := range []struct {
@@ -183,8 +202,17 @@ func (r *runCommand) options(topics *hub.Hub) (o python.Options, err error) {
 		{"body-buffer", int64(r.BodyBuffer), 0},
 	} {
 		if limit.value < limit.least {
-			return o, &usageError{fmt.Sprintf("--%s must be %d or more", limit.name, limit.least)}
+			return "", 0, &usageError{fmt.Sprintf("--%s must be %d or more", limit.name, limit.least)}
 		}
+	}
+	return class, workers, nil
+}
+
+// options are those of the supervisor.
+func (r *runCommand) options(topics *hub.Hub) (python.Options, error) {
+	class, workers, err := r.checkWorkers()
+	if err != nil {
+		return python.Options{}, err
 	}
 	return python.Options{
 		App: r.App, Python: r.Python, Virtualenv: r.Virtualenv, Chdir: r.Chdir, Path: r.path(), Env: r.Env,

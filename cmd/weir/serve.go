@@ -140,10 +140,44 @@ func (f *serveFlags) configure(application app.Application) (config server.Confi
 	return config, err
 }
 
+// checkAll tells what is wrong with the flags, and with the files that they name, as far as it does not matter who starts weir: whether it may become --user,
+// and which sockets systemd has passed, is found out when it is started.
+func (f *serveFlags) checkAll() error {
+	if err := f.logFlags.check(); err != nil {
+		return err
+	}
+	if _, err := f.umask(); err != nil {
+		return err
+	}
+	if _, err := findIdentity(f.User, f.Group); err != nil {
+		return err
+	}
+	if err := f.hubFlags.check(); err != nil {
+		return err
+	}
+	config, err := f.configAt(f.Bind)
+	if err != nil {
+		return err
+	}
+	return f.checkFiles(&config)
+}
+
 // serverConfig makes a server.Config of the flags.
 func (f *serveFlags) serverConfig() (server.Config, error) {
+	if err := f.serviceFlags.apply(); err != nil {
+		return server.Config{}, err
+	}
+	bind, err := f.usePassed()
+	if err != nil {
+		return server.Config{}, err
+	}
+	return f.configAt(bind)
+}
+
+// configAt makes a server.Config of the flags, for these addresses.
+func (f *serveFlags) configAt(bind []string) (server.Config, error) {
 	c := server.Config{
-		Bind:            f.Bind,
+		Bind:            bind,
 		Loops:           f.Loops,
 		Accept:          server.Accept(f.Accept),
 		Backlog:         f.Backlog,
@@ -172,12 +206,6 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 		return c, err
 	}
 	if err := f.limitFlags.apply(&c); err != nil {
-		return c, err
-	}
-	if err := f.serviceFlags.apply(); err != nil {
-		return c, err
-	}
-	if err := f.usePassed(&c); err != nil {
 		return c, err
 	}
 	if err := f.staticFlags.check(); err != nil {
@@ -212,13 +240,18 @@ func (f *serveFlags) serverConfig() (server.Config, error) {
 	return c, nil
 }
 
+// umask is what --umask says; 0 when it says nothing.
+func (f *serveFlags) umask() (int, error) {
+	if f.Umask == "" {
+		return 0, nil
+	}
+	return permissions("--umask", f.Umask)
+}
+
 // setUmask comes before the first file.
 func (f *serveFlags) setUmask() error {
-	if f.Umask == "" {
-		return nil
-	}
-	mask, err := permissions("--umask", f.Umask)
-	if err == nil {
+	mask, err := f.umask()
+	if err == nil && f.Umask != "" {
 		syscall.Umask(mask)
 	}
 	return err

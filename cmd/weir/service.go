@@ -25,7 +25,10 @@ type serviceFlags struct {
 // apply looks the user up.
 func (f *serviceFlags) apply() (err error) {
 	if f.identity == nil { // the flags are looked at before Python is started, and again
-		f.identity, err = findIdentity(f.User, f.Group)
+		var named *identity
+		if named, err = findIdentity(f.User, f.Group); err == nil {
+			f.identity, err = named.toBecome()
+		}
 		f.identity.setEnvironment()
 	}
 	manager() // its variables are not for the workers
