@@ -22,6 +22,9 @@ const quickTime = 500 * time.Millisecond
 // ends are the signals that end weir; a second one ends it at once, by what the system does with it. Until weir serves, so does the first.
 var ends = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT}
 
+// sameWish is how soon after the first a second signal is no impatience: timeout(1) and process managers signal a process, and then its group.
+const sameWish = 250 * time.Millisecond
+
 // lifecycle is what a weir that serves goes through: signals, and the end. It belongs to the goroutine that serves.
 type lifecycle struct {
 	server   *server.Server
@@ -51,6 +54,7 @@ type lifecycle struct {
 	began   time.Time
 	why     string             // it ends; "": it does not
 	quick   bool               // what runs is cut off
+	asked   bool               // by a signal
 	failed  error              // why it ends, if that is a failure
 	cut     context.CancelFunc // has the end wait no longer
 }
@@ -163,20 +167,26 @@ func (l *lifecycle) addWorkers(signal string, by int) {
 // names of the signals that end weir.
 var names = map[os.Signal]string{syscall.SIGTERM: "SIGTERM", syscall.SIGINT: "SIGINT", syscall.SIGQUIT: "SIGQUIT"}
 
-// interrupt ends weir. From here on a signal of this kind ends it at once.
+// interrupt ends weir. After sameWish a signal of this kind ends it at once: it does not come here any more.
 func (l *lifecycle) interrupt(s os.Signal) {
-	signal.Reset(ends...)
-	l.quick = s != syscall.SIGTERM
+	again := l.asked
+	if !again {
+		l.asked = true
+		time.AfterFunc(sameWish, func() { signal.Reset(ends...) })
+	}
+	quick := s != syscall.SIGTERM
+	hastens := quick && !l.quick
+	l.quick = l.quick || quick
 	switch {
 	case l.why == "":
 		limit := l.gracefully()
-		if l.quick {
+		if quick {
 			limit = quickTime
 		}
 		l.end(names[s], limit)
-	case l.quick:
+	case hastens:
 		l.cut()
-	default:
+	case !again:
 		slog.Info("weir is about to end already; a second signal ends it at once", "signal", s)
 	}
 }

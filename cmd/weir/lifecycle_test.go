@@ -237,10 +237,48 @@ func TestSignalsTwice(t *testing.T) {
 	}
 	p.signal(syscall.SIGTERM)
 	p.logged("SIGTERM")
-	p.signal(syscall.SIGTERM)
+	until(t, "the end", func() bool { // the first ones are the same wish
+		p.signal(syscall.SIGTERM)
+		select {
+		case <-p.ended:
+			return true
+		default:
+			return false
+		}
+	})
 	p.wait()
 	if s := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGTERM {
 		t.Errorf("it has ended with %v", p.cmd.ProcessState)
+	}
+}
+
+// TestSignalsSameWish: a repeat at once is the same wish, and cuts nothing off.
+func TestSignalsSameWish(t *testing.T) {
+	t.Parallel()
+	for deadline := time.Now().Add(patience); ; {
+		p := start(t, nil, "demo", "-b", "127.0.0.1:0")
+		running := p.keepAlive()
+		if _, err := io.WriteString(running, "GET /stream?chunks=2&ms=700 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(running.r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent := time.Now()
+		p.signal(syscall.SIGTERM)
+		p.logged("SIGTERM")
+		p.signal(syscall.SIGTERM)
+		took := time.Since(sent)
+		_, err = io.Copy(io.Discard, response.Body)
+		_ = running.Close()
+		status := p.wait()
+		if took < sameWish && (err != nil || status != 0) {
+			t.Errorf("the request that ran: %v; exit %d: %s", err, status, p.stderr.String())
+		}
+		if took < sameWish || time.Now().After(deadline) { // or else the test was too slow, and it was no repeat
+			return
+		}
 	}
 }
 
