@@ -53,8 +53,11 @@ type Listener struct {
 // Listen opens a listener. address is HOST:PORT, :PORT or [::]:PORT (IPv4 too), unix:PATH, or fd://N for a
 // socket that listens already.
 func Listen(address string, o ListenOptions) (*Listener, error) {
+	err := CheckAddress(address)
+	if err != nil {
+		return nil, err
+	}
 	ln := &Listener{}
-	var err error
 	switch {
 	case strings.HasPrefix(address, "unix:"):
 		err = ln.listenUnix(strings.TrimPrefix(address, "unix:"), o)
@@ -66,29 +69,11 @@ func Listen(address string, o ListenOptions) (*Listener, error) {
 	if err != nil {
 		ln.open.Store(int32(len(ln.fds)))
 		ln.Close()
-		if errors.Is(err, errAddress) {
-			return nil, &AddressError{address, err}
-		}
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
 	}
 	ln.open.Store(int32(len(ln.fds)))
 	return ln, nil
 }
-
-// AddressError tells that an address is none: the caller has to write another.
-type AddressError struct {
-	Address string
-	Err     error
-}
-
-func (e *AddressError) Error() string {
-	return fmt.Sprintf("cannot listen on %s: %v", e.Address, e.Err)
-}
-
-func (e *AddressError) Unwrap() error { return e.Err }
-
-// errAddress is under the errors that AddressError reports.
-var errAddress = errors.New("want HOST:PORT, unix:PATH or fd://N")
 
 // Network is "tcp" or "unix".
 func (ln *Listener) Network() string { return ln.network }
@@ -118,10 +103,7 @@ func (ln *Listener) String() string {
 func (ln *Listener) listenTCP(address string, o ListenOptions) error {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return errAddress
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return fmt.Errorf("port %q is not a number up to 65535; %w", port, errAddress)
+		return err
 	}
 	if host == "::" { // gnet would take IPv6 alone
 		host, address = "", ":"+port
@@ -188,7 +170,7 @@ func (ln *Listener) prepare(fd, backlog int) error {
 func (ln *Listener) inherit(number string) error {
 	fd, err := strconv.ParseUint(number, 10, 31)
 	if err != nil {
-		return fmt.Errorf("descriptor %q is not a number; %w", number, errAddress)
+		return err
 	}
 	if err := ln.take(int(fd), 0); err != nil {
 		return err
@@ -203,9 +185,6 @@ func (ln *Listener) inherit(number string) error {
 }
 
 func (ln *Listener) listenUnix(path string, o ListenOptions) error {
-	if path == "" {
-		return fmt.Errorf("the path is missing; %w", errAddress)
-	}
 	if longest := len(unix.RawSockaddrUnix{}.Path) - 1; len(path) > longest {
 		return fmt.Errorf("the path is longer than %d octets", longest)
 	}

@@ -30,10 +30,10 @@ func (p Protocol) check() error {
 	return fmt.Errorf("server: Config.Protocol is %q, want %q, %q, %q or %q", p, HTTP, UWSGI, FastCGI, SCGI)
 }
 
-// cutProtocol splits PROTOCOL:ADDRESS. What has no colon behind the first is HOST:PORT, whatever the host is called.
+// cutProtocol splits PROTOCOL:ADDRESS. What has no colon behind the first is HOST:PORT, whatever the host is called; http:// begins a URL.
 func cutProtocol(bind string, fallback Protocol) (p Protocol, address string) {
 	name, address, ok := strings.Cut(bind, ":")
-	if p = Protocol(name); ok && p.check() == nil && strings.Contains(address, ":") {
+	if p = Protocol(name); ok && p.check() == nil && strings.Contains(address, ":") && !strings.HasPrefix(bind, "http://") {
 		return p, address
 	}
 	return fallback, bind

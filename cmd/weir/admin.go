@@ -1,12 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/weirhttp/weir/hub"
-	"github.com/weirhttp/weir/loop"
 	"github.com/weirhttp/weir/python"
 	"github.com/weirhttp/weir/server"
 	"github.com/weirhttp/weir/server/admin"
@@ -30,11 +28,7 @@ func (f *adminFlags) open() (close func(), err error) {
 		o.Inherited = in.Admin.Descriptors
 	}
 	f.admin, err = admin.Listen(o)
-	var wrong *loop.AddressError
-	switch {
-	case errors.As(err, &wrong):
-		return nil, &usageError{"--admin: " + err.Error()}
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("--admin: %w", err)
 	}
 	slog.Info("operators may ask", "address", f.admin.Address())

@@ -169,6 +169,8 @@ func TestConfigRefused(t *testing.T) {
 		text, want string
 		status     int
 	}{
+		{"bind = 8000", "weir.toml: --bind: cannot listen on 8000: want HOST:PORT", 2},
+		{"admin = '127.0.0.1:8000'", "weir.toml: --admin 127.0.0.1:8000: --bind has this address", 2},
 		{"loops = -1", "weir.toml: --loops must be 1 or more", 2},
 		{"limit-request-body = -3", "weir.toml: --limit-request-body must be 0 or more", 2},
 		{"worker-class = 3", `weir.toml: --worker-class must be sync, threads or gevent, not "3"`, 2},

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -78,10 +77,6 @@ func (f *serveFlags) serve(l *lifecycle, what string, application app.Applicatio
 		config.SpareProcs = spareProcs(cpus)
 	}
 	s, err := server.New(config)
-	var wrong *loop.AddressError
-	if errors.As(err, &wrong) {
-		return &usageError{"--bind: " + err.Error()}
-	}
 	if err != nil {
 		return tlsFailed(err)
 	}
@@ -201,6 +196,9 @@ func (f *serveFlags) configAt(bind []string) (server.Config, error) {
 	case app.HasControl(f.ServerHeader):
 		return c, &usageError{"--server-header must not have control characters"}
 	}
+	if err := f.checkAddresses(bind); err != nil {
+		return c, err
+	}
 	f.logFlags.apply(&c)
 	if err := f.upgradeFlags.check(); err != nil {
 		return c, err
@@ -238,6 +236,33 @@ func (f *serveFlags) configAt(bind []string) (server.Config, error) {
 		c.SocketMode = os.FileMode(mode)
 	}
 	return c, nil
+}
+
+// checkAddresses tells what is wrong with the addresses as they are written, and with two of them that cannot both be listened at. What systemd passes is
+// whatever it is.
+func (f *serveFlags) checkAddresses(bind []string) error {
+	for i, address := range bind {
+		if err := server.CheckAddress(address); err != nil && !strings.Contains(address, "fd://") {
+			return &usageError{"--bind: " + err.Error()}
+		}
+		for _, other := range bind[:i] {
+			if server.Overlap(address, other) {
+				return &usageError{fmt.Sprintf("--bind: %s and %s are the same address, or one has the other in it: leave one out", other, address)}
+			}
+		}
+	}
+	if f.Admin == "" {
+		return nil
+	}
+	if err := loop.CheckAddress(f.Admin); err != nil && !strings.Contains(f.Admin, "fd://") {
+		return &usageError{"--admin: " + err.Error()}
+	}
+	for _, address := range bind {
+		if server.Overlap(address, f.Admin) {
+			return &usageError{fmt.Sprintf("--admin %s: --bind has this address (%s), and operators need one of their own", f.Admin, address)}
+		}
+	}
+	return nil
 }
 
 // umask is what --umask says; 0 when it says nothing.
