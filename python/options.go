@@ -54,9 +54,9 @@ func (o *Options) setDefaults() error {
 		info, err := os.Stat(o.Chdir)
 		switch {
 		case err != nil:
-			return err
+			return fmt.Errorf("python: Options.Chdir: %w", err)
 		case !info.IsDir():
-			return fmt.Errorf("%s is not a directory", o.Chdir)
+			return fmt.Errorf("python: Options.Chdir: %s is not a directory", o.Chdir)
 		}
 	}
 	return nil

@@ -139,12 +139,19 @@ func (s *settings) misread(args []string, err error) error {
 }
 
 // located is err with the place of the option that it is about: its text begins with the options that do not fit, and the first that anybody has given is
-// meant. What was typed has no place.
+// meant, or with "application". What was typed has no place.
 func (s *settings) located(err error) error {
-	if s == nil || err == nil || !strings.HasPrefix(err.Error(), "--") {
+	if s == nil || err == nil {
 		return err
 	}
-	for _, name := range longName.FindAllString(err.Error(), -1) {
+	var names []string
+	switch text := err.Error(); {
+	case strings.HasPrefix(text, "--"):
+		names = longName.FindAllString(text, -1)
+	case strings.HasPrefix(text, "application "):
+		names = []string{""}
+	}
+	for _, name := range names {
 		switch from := s.from(strings.TrimPrefix(name, "--")); from {
 		case "default":
 		case commandLine:

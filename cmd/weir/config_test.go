@@ -144,6 +144,7 @@ func TestConfigErrors(t *testing.T) {
 		{"no file", "", "", []string{"demo", "-c", "none.toml"}, "none.toml: no such file"},
 		{"Python", "", "", []string{"x:y", "-c", "gunicorn.conf.py"}, "Python is not run"},
 		{"its settings", "", "", []string{"x:y", "-c", writeFile(t, filepath.Join(t.TempDir(), "a.py"), "workers = 4\nmax_requests = 5\n")}, "as options: --workers --max-requests"},
+		{"application", "", "", []string{"run", "-c", writeConfig(t, "app = ':app'")}, "weir.toml: application \":app\": write module:callable"},
 		{"no application", "", "", []string{"run"}, "which application?"},
 		{"no configuration", "", "", []string{"config", "version"}, "config: version has no configuration"},
 		{"none either", "", "", []string{"config", "publish"}, "config: publish has no configuration"},
@@ -169,6 +170,7 @@ func TestConfigRefused(t *testing.T) {
 		text, want string
 		status     int
 	}{
+		{"chdir = '/no/such/dir'", "weir.toml: --chdir /no/such/dir: no such file or directory", 1},
 		{"bind = 8000", "weir.toml: --bind: cannot listen on 8000: want HOST:PORT", 2},
 		{"admin = '127.0.0.1:8000'", "weir.toml: --admin 127.0.0.1:8000: --bind has this address", 2},
 		{"loops = -1", "weir.toml: --loops must be 1 or more", 2},
@@ -189,7 +191,10 @@ func TestConfigRefused(t *testing.T) {
 			t.Parallel()
 			path := writeConfig(t, tt.text)
 			for _, command := range [][]string{{"run"}, {"config", "run"}, {"check"}} {
-				args := append(command, "app:app", "--chdir", dir, "-c", path)
+				args := append(command, "app:app", "-c", path)
+				if !strings.HasPrefix(tt.text, "chdir") {
+					args = append(args, "--chdir", dir)
+				}
 				status, _, stderr := runToEnd(t, args...)
 				lines := strings.Split(strings.TrimSuffix(stderr, "\n"), "\n")
 				if last := lines[len(lines)-1]; status != tt.status || !strings.Contains(last, tt.want) {
