@@ -44,7 +44,7 @@ func (f *reloadFlags) watch(options *python.Options) (*reloading, error) {
 	}
 	chdir := cmp.Or(options.Chdir, ".")
 	dirs := []string{chdir}
-	for _, dir := range slices.Concat(options.Path, filepath.SplitList(os.Getenv("PYTHONPATH"))) {
+	for _, dir := range slices.Concat(options.Path, filepath.SplitList(variable("PYTHONPATH", options.Env))) {
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(chdir, dir)
 		}
@@ -57,6 +57,16 @@ func (f *reloadFlags) watch(options *python.Options) (*reloading, error) {
 		return nil, fmt.Errorf("--reload: %w", err)
 	}
 	return &reloading{watcher, make(chan struct{})}, nil
+}
+
+// variable is one of the environment that workers have, to which NAME=VALUE are added.
+func variable(name string, added []string) string {
+	for _, v := range slices.Backward(added) {
+		if value, ok := strings.CutPrefix(v, name+"="); ok {
+			return value
+		}
+	}
+	return os.Getenv(name)
 }
 
 // state is what is said when the workers were started.

@@ -80,6 +80,30 @@ func TestRunReload(t *testing.T) {
 	}
 }
 
+// TestRunReloadPath: what is imported from elsewhere is watched too, wherever it was said: --pythonpath, PYTHONPATH, and the environment of the application.
+func TestRunReloadPath(t *testing.T) {
+	applications(t)
+	here, inherited, given := t.TempDir(), t.TempDir(), t.TempDir()
+	t.Setenv("PYTHONPATH", inherited)
+	save(t, filepath.Join(here, "site_.py"), "import part\ndef app(environ, start_response):\n    start_response('200 OK', [])\n    return [part.text]\n")
+	for _, c := range []struct {
+		dir  string
+		args []string
+	}{
+		{inherited, nil},
+		{given, []string{"-e", "PYTHONPATH=/nowhere", "-e", "PYTHONPATH=" + given}},
+		{given, []string{"--pythonpath", given}},
+	} {
+		part := filepath.Join(c.dir, "part.py")
+		save(t, part, "text = b'one'\n")
+		p := start(t, nil, append([]string{"run", "site_:app", "--chdir", here, "-b", "127.0.0.1:0", "-w", "1", "--reload"}, c.args...)...)
+		p.replies(200, "one")
+		save(t, part, "text = b'two'\n")
+		p.replies(200, "two")
+		p.stop()
+	}
+}
+
 // TestRunReloadCannotStart: what a change of a file does not mend ends weir.
 func TestRunReloadCannotStart(t *testing.T) {
 	t.Parallel()
