@@ -130,5 +130,8 @@ func workerClass(name string, threads int) (python.Class, error) {
 	case "gevent":
 		return python.Gevent, nil
 	}
+	if cure := unlikeWorkerClass(name); cure != "" {
+		return "", &usageError{fmt.Sprintf("--worker-class %s %s", name, cure)}
+	}
 	return "", &usageError{fmt.Sprintf("--worker-class must be sync, threads or gevent, not %q", name)}
 }

@@ -54,6 +54,8 @@ func TestUsageErrors(t *testing.T) {
 		{"weir run nomodule", []string{"nomodule"}},
 		{`did you mean "run"`, []string{"rnu", "a:b"}},
 		{"--check-config is gunicorn's: weir check", []string{"a:b", "--check-config"}},
+		{"--statsd-prefix is gunicorn's: metrics are collected at --admin", []string{"a:b", "--statsd-prefix", "x"}},
+		{"--worker-class eventlet is gunicorn's: give gevent", []string{"a:b", "-k", "eventlet"}},
 		{"--accept reuseport", []string{"a:b", "--reuse-port"}},
 		{"--backlog", []string{"demo", "--backlog=-1"}},
 		{"--backlog", []string{"demo", "--backlog=x"}},

@@ -33,16 +33,58 @@ var unlikeGunicorn = map[string]string{
 	"--print-config":    "weir config prints what comes of all options",
 	"--no-sendfile":     "leave it out, wsgi.file_wrapper always uses sendfile",
 	"--reload-engine":   "leave it out, --reload is told of changes by the system",
-	"--statsd-host":     "metrics are collected at --admin ADDRESS, and not sent",
-	"--paste":           "write a module that calls paste.deploy's loadapp",
-	"--paster":          "write a module that calls paste.deploy's loadapp",
+	"--spew":            "leave it out, python3 -m trace prints what a program executes",
+	"--statsd-host":     metricsInstead,
+	"--statsd-prefix":   metricsInstead,
+	"--dogstatsd-tags":  metricsInstead,
+	"--paste":           pasteInstead,
+	"--paster":          pasteInstead,
+	"--paste-global":    pasteInstead + " with global_conf",
 	"--ssl-version":     "give --tls-min",
 	"--ciphers":         "leave it out, cipher suites are Go's choice; there is --tls-min",
-	"--log-config":      "weir logs to standard error or --error-logfile; there are --log-format and --log-level",
-	"--log-config-dict": "weir logs to standard error or --error-logfile; there are --log-format and --log-level",
-	"--log-config-json": "weir logs to standard error or --error-logfile; there are --log-format and --log-level",
-	"--logger-class":    "weir logs to standard error or --error-logfile; there are --log-format and --log-level",
-	"--log-syslog":      "weir logs to standard error or --error-logfile; have systemd or another collector take it from there",
+	"--log-config":      logInstead,
+	"--log-config-dict": logInstead,
+	"--log-config-json": logInstead,
+	"--logger-class":    logInstead,
+	"--log-syslog":      syslogInstead,
+
+	"--log-syslog-to":                      syslogInstead,
+	"--log-syslog-prefix":                  syslogInstead,
+	"--log-syslog-facility":                syslogInstead,
+	"--disable-redirect-access-to-syslog":  "leave it out, --access-log goes where it says",
+	"--do-handshake-on-connect":            "leave it out, a handshake keeps nobody else waiting; there is --handshake-timeout",
+	"--suppress-ragged-eofs":               "leave it out, a client that goes without a word is no failure",
+	"--strip-header-spaces":                strictInstead,
+	"--tolerate-dangerous-framing":         strictInstead,
+	"--permit-unconventional-http-method":  "leave it out, any method that RFC 9110 allows is one",
+	"--permit-unconventional-http-version": strictInstead,
+	"--permit-obsolete-folding":            strictInstead,
+	"--casefold-http-method":               "leave it out, methods are passed on as they come",
+	"--header-map":                         "leave it out, fields whose names have underscores are dropped",
+}
+
+const (
+	metricsInstead = "metrics are collected at --admin ADDRESS, and not sent"
+	pasteInstead   = "write a module that calls paste.deploy's loadapp"
+	logInstead     = "weir logs to standard error or --error-logfile; there are --log-format and --log-level"
+	syslogInstead  = "weir logs to standard error or --error-logfile; have systemd or another collector take it from there"
+	strictInstead  = "leave it out, weir always refuses such requests, because others may read them differently"
+)
+
+// workerClasses are parts of the names of gunicorn's classes of workers, and the class of weir's that does what they do.
+var workerClasses = []struct{ part, class string }{{"gevent", "gevent"}, {"eventlet", "gevent"}, {"thread", "threads"}, {"tornado", "threads"}, {".sync", "sync"}, {"#sync", "sync"}}
+
+// unlikeWorkerClass says which class to take in the place of one of gunicorn's; "": it is none.
+func unlikeWorkerClass(name string) string {
+	if strings.Contains(name, "uvicorn") || strings.Contains(name, "aiohttp") {
+		return "is for ASGI or aiohttp, and weir serves WSGI applications"
+	}
+	for _, c := range workerClasses {
+		if strings.Contains(strings.ToLower(name), c.part) {
+			return "is gunicorn's: give " + c.class
+		}
+	}
+	return ""
 }
 
 // habitual is the command for what people try with any program.

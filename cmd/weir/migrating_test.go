@@ -58,6 +58,43 @@ func TestMigrating(t *testing.T) {
 	}
 }
 
+// TestGunicornOptions: all options of gunicorn 20.1 are known, if only to say what there is instead.
+func TestGunicornOptions(t *testing.T) {
+	t.Parallel()
+	run, _ := servingCommand(newParser(new(cli), func(int) {}).Model, []string{"run"})
+	flags := flagsOf(run)
+	for option := range strings.FieldsSeq(`--access-logfile --access-logformat --backlog --bind --ca-certs --capture-output --cert-reqs --certfile --chdir --check-config --ciphers --config
+		--daemon --disable-redirect-access-to-syslog --do-handshake-on-connect --dogstatsd-tags --enable-stdio-inheritance --env --error-logfile --forwarded-allow-ips --graceful-timeout
+		--group --initgroups --keep-alive --keyfile --limit-request-field_size --limit-request-fields --limit-request-line --log-config --log-file --log-level --log-syslog
+		--log-syslog-facility --log-syslog-prefix --log-syslog-to --logger-class --max-requests --max-requests-jitter --name --no-sendfile --paste --paste-global --paster --pid --preload
+		--print-config --proxy-allow-from --proxy-protocol --pythonpath --reload --reload-engine --reload-extra-file --reuse-port --spew --ssl-version --statsd-host --statsd-prefix
+		--strip-header-spaces --suppress-ragged-eofs --threads --timeout --tolerate-dangerous-framing --umask --user --worker-class --worker-connections --worker-tmp-dir --workers`) {
+		if flags[option] == nil && unlikeGunicorn[option] == "" {
+			t.Errorf("weir run does not know %s", option)
+		}
+	}
+}
+
+// TestGunicornClasses: who names a class of gunicorn's that is not here is told which to take.
+func TestGunicornClasses(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"gunicorn.workers.ggevent.GeventWorker":       "give gevent",
+		"gunicorn.workers.ggevent.GeventPyWSGIWorker": "give gevent",
+		"eventlet":                              "give gevent",
+		"gunicorn.workers.gthread.ThreadWorker": "give threads",
+		"tornado":                               "give threads",
+		"egg:gunicorn#sync":                     "give sync",
+		"gunicorn.workers.sync.SyncWorker":      "give sync",
+		"uvicorn.workers.UvicornWorker":         "weir serves WSGI applications",
+		"async":                                 `must be sync, threads or gevent, not "async"`,
+	} {
+		if _, err := workerClass(name, 1); err == nil || !strings.HasPrefix(err.Error(), "--worker-class ") || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestGunicornSpellings: what people write behind gunicorn works behind weir, and means the same.
 func TestGunicornSpellings(t *testing.T) {
 	t.Parallel()
