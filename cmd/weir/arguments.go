@@ -174,6 +174,7 @@ func plain(text string) string {
 
 var (
 	longName    = regexp.MustCompile(`--[a-z][-a-z0-9]*`)
+	negative    = regexp.MustCompile(`^-\.?[0-9]`)
 	unknownFlag = regexp.MustCompile(`^unknown flag (-[-\w]+)`)
 	noValue     = regexp.MustCompile(`(?:expected \w+ value but got "EOL" \(<EOL>\)|missing value, expecting .*)$`)
 	noNumber    = regexp.MustCompile(`expected a valid \d+ bit u?int but got (".*")$`)
@@ -236,7 +237,11 @@ func (flags flagSet) split(args []string, from string) (out []option) {
 		o := option{f.Name, []string{word}, from}
 		if !joined && !f.IsBool() && i+1 < len(args) {
 			i++
-			o.words = append(o.words, args[i])
+			if negative.MatchString(args[i]) { // or else the parser would look for an option of this name
+				o.words = []string{"--" + f.Name + "=" + args[i]}
+			} else {
+				o.words = append(o.words, args[i])
+			}
 		}
 		out = append(out, o)
 	}
