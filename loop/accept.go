@@ -36,7 +36,7 @@ type acceptor struct {
 // open registers the socket with the loop.
 func (a *acceptor) open() {
 	l := a.loop
-	if l.reactor.draining.Load() {
+	if l.ending { // who has connected before shutdown is served
 		a.listener.close(a.fd)
 		return
 	}

@@ -150,16 +150,28 @@ func TestShutdownCutsOff(t *testing.T) {
 	}
 }
 
-// Clients whose handshake was complete when accepting ended are served, however many they are.
+// Clients whose handshake was complete when accepting ended are served, however many they are, and though the end comes before the loop has begun to listen.
 func TestShutdownTakesBacklog(t *testing.T) {
+	for _, listens := range []bool{true, false} {
+		t.Run(fmt.Sprint(listens), func(t *testing.T) { shutdownTakesBacklog(t, listens) })
+	}
+}
+
+func shutdownTakesBacklog(t *testing.T, listens bool) {
 	noLeaks(t)
 	r := newReactor(t, 2)
+	blocked := make(chan struct{})
+	block := func() { r.Loops()[0].Post(func(any) { <-blocked }, nil) }
+	if !listens {
+		block()
+	}
 	server := serve(t, r, "127.0.0.1:0", ListenOptions{}, hooks{
 		shutdown: func(p *peer) { p.Write([]byte("hello")); p.Finish(ReasonShutdown, false) },
 	})
-	blocked := make(chan struct{})
-	on(t, r.Loops()[0], func() {}) // it listens
-	r.Loops()[0].Post(func(any) { <-blocked }, nil)
+	if listens {
+		on(t, r.Loops()[0], func() {}) // it does
+		block()
+	}
 	var clients []stream
 	for range 5 * acceptBudget {
 		clients = append(clients, dial(t, server))

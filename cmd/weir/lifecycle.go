@@ -102,14 +102,15 @@ func (l *lifecycle) serve() error {
 	served := make(chan error, 1)
 	go func() { served <- l.server.Serve(context.Background()) }()
 	started := l.server.Started()
+	var ending chan os.Signal // nil until the loops run: an end before would reset who has connected already
 	for {
 		select {
 		case <-started:
-			started = nil
+			started, ending = nil, l.ending
 			if l.failed = l.takeOver(); l.failed != nil {
 				l.end("nobody's wish", l.gracefully())
 			}
-		case s := <-l.ending:
+		case s := <-ending:
 			l.interrupt(s)
 		case s := <-l.signals:
 			l.handle(s)
@@ -119,7 +120,7 @@ func (l *lifecycle) serve() error {
 			l.handOver(err)
 		case err := <-served:
 			l.cut()
-			if l.quick || errors.Is(err, server.ErrServerClosed) { // the signal came before Serve had begun
+			if l.quick {
 				err = nil // it was asked for
 			}
 			return errors.Join(l.failed, err)
