@@ -126,6 +126,13 @@ func (s *settings) from(name string) string {
 			return o.from
 		}
 	}
+	if f := flagsOf(s.command)["--"+name]; f != nil {
+		for _, variable := range f.Envs { // which the parser reads
+			if os.Getenv(variable) != "" {
+				return variable
+			}
+		}
+	}
 	return "default"
 }
 
