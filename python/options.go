@@ -45,6 +45,7 @@ func (o *Options) setDefaults() error {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	o.Output = cmp.Or(o.Output, o.Logger)
 	for _, variable := range o.Env {
 		if i := strings.IndexByte(variable, '='); i < 1 {
 			return fmt.Errorf("python: Options.Env has %q, want NAME=VALUE", variable)

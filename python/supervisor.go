@@ -83,8 +83,8 @@ type Options struct {
 	Environ  map[string]string
 	// Hub is what the application publishes to, and has its requests held by. nil: the environ has no weir.hub.
 	Hub *hub.Hub
-	// Logger is told what goes wrong, and what workers print. Default: slog.Default.
-	Logger *slog.Logger
+	// Logger is told what goes wrong, Output what workers print, whose level is always Info. Default: slog.Default; Logger.
+	Logger, Output *slog.Logger
 
 	script []byte // in the place of worker.py, for tests
 }

@@ -131,7 +131,7 @@ func (s *Supervisor) startTemplate() (*template, error) {
 		return nil, err
 	}
 	t.pid = t.command.Process.Pid
-	t.output.log(s.log, t.pid)
+	t.output.log(s.options.Output, t.pid)
 	t.forking.Lock()
 	s.group.Add(1)
 	go t.wait()

@@ -118,7 +118,7 @@ func (s *Supervisor) start(slot int) (*worker, error) {
 	s.mu.Lock()
 	w.control(s.config)
 	s.mu.Unlock()
-	w.output.log(s.log, w.pid)
+	w.output.log(s.options.Output, w.pid)
 	w.reader.heads = newHeads()
 	go w.read()
 	s.group.Add(1)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -44,17 +45,45 @@ var levels = map[logLevel]slog.Level{
 	"critical": slog.LevelError + 4,
 }
 
-// newLogger returns a logger that writes to w. format is one of --log-format.
+// newLogger returns a logger that writes to w what is of level, and what is worse. format is one of --log-format.
 func newLogger(w io.Writer, i ink, format string, level slog.Level) *slog.Logger {
-	options := slog.HandlerOptions{Level: level}
+	return slog.New(leveled{newHandler(w, i, format), level})
+}
+
+// newHandler returns a handler of all levels.
+func newHandler(w io.Writer, i ink, format string) slog.Handler {
+	const all = slog.LevelDebug
 	switch {
 	case format == "json" || format == "auto" && !i.terminal:
-		options.ReplaceAttr = durationsAsText
-		return slog.New(slog.NewJSONHandler(w, &options))
+		return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: all, ReplaceAttr: durationsAsText})
 	case i.terminal:
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: "2006-01-02 15:04:05", NoColor: !i.coloured}))
+		return tint.NewHandler(w, &tint.Options{Level: all, TimeFormat: "2006-01-02 15:04:05", NoColor: !i.coloured})
 	}
-	return slog.New(slog.NewTextHandler(w, &options))
+	return slog.NewTextHandler(w, &slog.HandlerOptions{Level: all})
+}
+
+// leveled has what is below level left out.
+type leveled struct {
+	slog.Handler
+	level slog.Level
+}
+
+func (h leveled) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+
+func (h leveled) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return leveled{h.Handler.WithAttrs(attrs), h.level}
+}
+
+func (h leveled) WithGroup(name string) slog.Handler {
+	return leveled{h.Handler.WithGroup(name), h.level}
+}
+
+// outputLogger is the log without --log-level, which is about what weir itself has to say: for what workers print.
+func outputLogger() *slog.Logger {
+	if h, ok := slog.Default().Handler().(leveled); ok {
+		return slog.New(h.Handler)
+	}
+	return slog.Default()
 }
 
 // durationsAsText has "30s" in JSON, as text has it, and not 30000000000.

@@ -220,7 +220,7 @@ func (r *runCommand) options(topics *hub.Hub) (python.Options, error) {
 		Timeout: noLimit(r.Timeout), Queue: r.Queue, QueueTime: noLimit(r.QueueTimeout),
 		MaxRequests: r.MaxRequests, MaxRequestsJitter: r.MaxRequestsJitter, MaxRSS: r.MaxWorkerRSS << 20,
 		GracefulTimeout: max(r.GracefulTimeout, time.Millisecond), BodyBuffer: max(r.BodyBuffer, 1), StreamBodies: r.StreamBodies,
-		RetryIdempotent: r.RetryIdempotent, Software: "weir/" + server.Version, Hub: topics,
+		RetryIdempotent: r.RetryIdempotent, Software: "weir/" + server.Version, Hub: topics, Output: outputLogger(),
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -65,6 +66,35 @@ func TestRunEnvironment(t *testing.T) {
 	}
 	if len(p.at) != 1 {
 		t.Errorf("it serves at %q", p.at)
+	}
+}
+
+// TestRunLogLevel: what workers print is logged whatever the level, by the workers of a reload too.
+func TestRunLogLevel(t *testing.T) {
+	t.Parallel()
+	dir := applications(t)
+	for _, level := range []string{"warning", "critical"} {
+		for _, format := range []string{"json", "text"} {
+			t.Run(level+" "+format, func(t *testing.T) {
+				t.Parallel()
+				p := start(t, nil, "app:app", "-b", "127.0.0.1:0", "-w", "1", "--chdir", dir, "--log-level", level, "--log-format", format)
+				first := p.ask("GET", "/pid").body
+				p.ask("GET", "/print?once")
+				_ = p.cmd.Process.Signal(syscall.SIGHUP)
+				until(t, "another worker to answer", func() bool { return p.ask("GET", "/pid").body != first })
+				p.ask("GET", "/print?again")
+				p.stop()
+				for _, want := range []string{"printed once", "complained once", "reported once", "printed again"} {
+					line := regexp.MustCompile(`.*\b` + want + `\b.*`).FindString(p.stderr.String())
+					if !strings.Contains(line, "INFO") || !strings.Contains(line, "/print") {
+						t.Errorf("%q is logged as %q", want, line)
+					}
+				}
+				if strings.Contains(p.stderr.String(), "workers are ready") {
+					t.Errorf("stderr is %s", p.stderr.String())
+				}
+			})
+		}
 	}
 }
 
