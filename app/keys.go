@@ -56,7 +56,7 @@ func (e *Environ) text(key string) (string, bool) {
 		return itoa(int64(port)), true
 	case "REMOTE_ADDR":
 		host, _ := src.Remote()
-		return host, host != ""
+		return host, true // RFC 3875 4.1.8: "" on a Unix socket
 	case "REMOTE_PORT":
 		host, port := src.Remote()
 		return itoa(int64(port)), host != "" && port != 0

@@ -151,7 +151,7 @@ func appendValues(dst, name []byte, environ *app.Environ, length int64) (values,
 
 // appendMeta appends the values of gatewayKeys, those that there are, and tells which.
 func appendMeta(dst []byte, method string, m *app.Meta) (_ []byte, there uint32) {
-	there = 1<<7 - 1 // those that always are
+	there = 1<<8 - 1 // those that always are
 	dst = appendLatin1(dst, method)
 	dst = appendLatin1(dst, m.ScriptName)
 	dst = appendLatin1(dst, m.Target)
@@ -159,10 +159,7 @@ func appendMeta(dst []byte, method string, m *app.Meta) (_ []byte, there uint32)
 	dst = appendLatin1(dst, m.Protocol)
 	dst = appendLatin1(dst, m.ServerName)
 	dst = appendNumber(dst, int64(m.ServerPort))
-	if m.RemoteAddr != "" {
-		there |= 1 << 7
-		dst = appendLatin1(dst, m.RemoteAddr)
-	}
+	dst = appendLatin1(dst, m.RemoteAddr)
 	if m.RemotePort != 0 {
 		there |= 1 << 8
 		dst = appendNumber(dst, int64(m.RemotePort))

@@ -129,8 +129,8 @@ func TestHTTP2Environ(t *testing.T) {
 func TestHTTP2UnixSocket(t *testing.T) {
 	path := t.TempDir() + "/socket"
 	s := serve(t, server.Config{H2C: true, Bind: []string{"unix:" + path}, Application: func(environ *app.Environ, start app.StartResponse) app.Body {
-		_, remote := environ.Lookup("REMOTE_ADDR")
-		return plain(fmt.Sprint(remote, environ.Get("SERVER_NAME"), environ.Get("SERVER_PORT"), environ.Get("SERVER_PROTOCOL")))(environ, start)
+		address, there := environ.Lookup("REMOTE_ADDR")
+		return plain(fmt.Sprint(address, there, environ.Get("SERVER_NAME"), environ.Get("SERVER_PORT"), environ.Get("SERVER_PROTOCOL")))(environ, start)
 	}})
 	client := s.http2Client()
 	client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
@@ -141,7 +141,7 @@ func TestHTTP2UnixSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if body, _ := io.ReadAll(response.Body); string(body) != "falselocalhost80HTTP/2.0" {
+	if body, _ := io.ReadAll(response.Body); string(body) != "truelocalhost80HTTP/2.0" {
 		t.Errorf("got %q", body)
 	}
 }

@@ -310,8 +310,8 @@ func TestUnixSocket(t *testing.T) {
 	config := server.Config{Bind: []string{"unix:" + path}, SocketMode: 0o620}
 	config.Application = func(environ *app.Environ, start app.StartResponse) app.Body {
 		start("200 OK", nil)
-		_, hasAddress := environ.Lookup("REMOTE_ADDR")
-		return app.String(fmt.Sprint(environ.Get("SERVER_NAME"), " ", environ.Get("SERVER_PORT"), " ", hasAddress))
+		address, hasAddress := environ.Lookup("REMOTE_ADDR")
+		return app.String(fmt.Sprintf("%s %s %v %q", environ.Get("SERVER_NAME"), environ.Get("SERVER_PORT"), hasAddress, address))
 	}
 	s := serve(t, config)
 	if s.Addresses()[0] != "unix:"+path {
@@ -322,8 +322,8 @@ func TestUnixSocket(t *testing.T) {
 		t.Errorf("%v, %v; want mode 620", info, err)
 	}
 	_, body := ask(t, s.dial(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	if body != "localhost 80 false" {
-		t.Errorf("SERVER_NAME, SERVER_PORT and whether there is REMOTE_ADDR: %s", body)
+	if body != `localhost 80 true ""` {
+		t.Errorf("SERVER_NAME, SERVER_PORT, whether there is REMOTE_ADDR, and that: %s", body)
 	}
 	if _, err := server.New(config); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("New at a live socket returned %v", err)

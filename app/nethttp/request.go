@@ -64,7 +64,7 @@ func newRequest(environ *app.Environ) (*http.Request, context.CancelFunc) {
 	r.URL = requestURL(environ, r.RequestURI)
 	r.Header, r.Host = fields(environ)
 	r.Host = cmp.Or(r.Host, r.URL.Host) // the environ's is that of an absolute form (RFC 9112 3.2.2), or what a proxy says
-	if host, ok := environ.Lookup("REMOTE_ADDR"); ok {
+	if host := environ.Get("REMOTE_ADDR"); host != "" {
 		r.RemoteAddr = net.JoinHostPort(host, cmp.Or(environ.Get("REMOTE_PORT"), "0"))
 	}
 	if r.TLS = environ.TLS(); r.TLS == nil && environ.Get("wsgi.url_scheme") == "https" {

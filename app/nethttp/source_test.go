@@ -58,7 +58,7 @@ func TestHandlerEnviron(t *testing.T) {
 			r.Header.Set("Content-Type", "a/b")
 			r.RemoteAddr = "@"
 		}), map[string]string{
-			"HTTP_X_A": "1,2", "HTTP_COOKIE": "a=1; b=2", "HTTP_X_B": absent, "CONTENT_TYPE": "a/b", "REMOTE_ADDR": absent,
+			"HTTP_X_A": "1,2", "HTTP_COOKIE": "a=1; b=2", "HTTP_X_B": absent, "CONTENT_TYPE": "a/b", "REMOTE_ADDR": "", "REMOTE_PORT": absent,
 		}},
 		{request("POST", "/", func(r *http.Request) { r.Header.Set("Content-Length", "0") }), map[string]string{"CONTENT_LENGTH": "0"}},
 		{request("POST", "/", func(r *http.Request) { r.ContentLength = 7 }), map[string]string{"CONTENT_LENGTH": "7"}},
