@@ -100,8 +100,8 @@ func (s *Supervisor) keepEdition(slot int, e *edition) error {
 				s.rest(firstDelay, e)
 			}
 			w, err = s.launch(slot, e)
-		case <-w.retire:
-			w = s.relaunchBeside(slot, w, e)
+		case why := <-w.retire:
+			w = s.relaunchBeside(slot, w, e, why)
 		case <-e.outdated:
 			s.group.Go(func() { s.dismiss(w) })
 			return nil

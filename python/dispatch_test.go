@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -197,6 +198,31 @@ func TestReplacementForMemory(t *testing.T) {
 	h := host(t, python.Options{MaxRSS: 1 << 20})
 	pid := h.get("/pid").body
 	h.eventually("it is replaced", func() bool { return h.get("/pid").body != pid })
+	if log := h.log.String(); !regexp.MustCompile(`worker is replaced" .*because="it takes \d+ MiB of memory, more than --max-worker-rss 1"`).MatchString(log) {
+		t.Error("the log does not say why")
+	}
+}
+
+// TestReplacementForMemoryOfNone: one that has served nothing yet is not replaced, however large it is: the next would be no smaller.
+func TestReplacementForMemoryOfNone(t *testing.T) {
+	h := host(t, python.Options{MaxRSS: 1 << 20, Workers: 2})
+	h.eventually("it is known how large they are", func() bool {
+		for _, w := range h.Stats().Workers {
+			if w.RSS == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	for range 100 {
+		time.Sleep(5 * time.Millisecond)
+		if n := h.Stats().Replaced; n > 0 {
+			t.Fatalf("%d were replaced", n)
+		}
+	}
+	if n := strings.Count(h.log.String(), "before its first request"); n != 1 {
+		t.Errorf("the log says so %d times", n)
+	}
 }
 
 // TestReplace: new workers import the application as it is now; when they cannot, the old go on.

@@ -32,8 +32,8 @@ func (s *Supervisor) keep(p *seat, first chan<- error) {
 			if w, ok = persist(s, delay, func() (*worker, error) { return s.launch(slot, nil) }); !ok {
 				return
 			}
-		case <-w.retire:
-			w = s.relaunchBeside(slot, w, nil)
+		case why := <-w.retire:
+			w = s.relaunchBeside(slot, w, nil, why)
 		case <-p.leave:
 			s.log.Info("worker is no longer wanted", "pid", w.pid)
 			s.dismiss(w)
@@ -79,7 +79,7 @@ func persist[T any](s *Supervisor, delay time.Duration, launch func() (T, error)
 
 // relaunchBeside starts the worker that takes the place of old, which serves until then, and dismisses old. It is old when that goes on, since
 // another does not start. One worker at a time is replaced so: there is memory and CPU for one more.
-func (s *Supervisor) relaunchBeside(slot int, old *worker, e *edition) *worker {
+func (s *Supervisor) relaunchBeside(slot int, old *worker, e *edition, why string) *worker {
 	select {
 	case s.relaunching <- struct{}{}:
 		defer func() { <-s.relaunching }()
@@ -96,11 +96,11 @@ func (s *Supervisor) relaunchBeside(slot int, old *worker, e *edition) *worker {
 			return old
 		}
 		s.logStart(err, lastDelay)
-		time.AfterFunc(lastDelay, old.replace)
+		time.AfterFunc(lastDelay, func() { old.replace(why) })
 		return old
 	}
 	s.replaced.Add(1)
-	s.log.Info("worker is replaced", "pid", old.pid, "by", next.pid)
+	s.log.Info("worker is replaced", "pid", old.pid, "by", next.pid, "because", why)
 	s.group.Add(1)
 	go func() {
 		defer s.group.Done()
@@ -195,13 +195,16 @@ func (s *Supervisor) Replace() {
 	s.replaceWorkers()
 }
 
+// renewal is why Replace replaces workers.
+const renewal = "workers are to be new ones"
+
 func (s *Supervisor) replaceWorkers() {
 	s.mu.Lock()
 	defer s.release()
 	close(s.outdated)
 	s.outdated = make(chan struct{})
 	for _, w := range s.workers {
-		w.replace()
+		w.replace(renewal)
 	}
 }
 
@@ -215,7 +218,7 @@ func (s *Supervisor) join(w *worker, e *edition) {
 	s.workers = append(s.workers, w)
 	select {
 	case <-w.outdated:
-		w.replace()
+		w.replace(renewal)
 	default:
 	}
 	s.fill(w)

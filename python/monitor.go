@@ -175,7 +175,7 @@ func (w *worker) endStuck(stuck []*request) {
 	}
 	if s.capacity() > 1 {
 		_ = w.process.Signal(signalStack)
-		w.replace()
+		w.replace("it is stuck in a request")
 		return
 	}
 	w.killWithStack()

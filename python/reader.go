@@ -3,6 +3,7 @@ package python
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -109,7 +110,7 @@ func (w *worker) account(events []event) {
 		w.blocked = w.blocked && len(w.outbox) > 0
 		w.measure(finished)
 		if w.most > 0 && w.answered >= w.most {
-			w.replace()
+			w.replace("it has answered --max-requests")
 		}
 	}
 	if w.begun >= s.capacity() && w.requests.count > w.begun {
@@ -121,9 +122,9 @@ func (w *worker) account(events []event) {
 }
 
 // replace asks for the worker to be replaced.
-func (w *worker) replace() {
+func (w *worker) replace(why string) {
 	select {
-	case w.retire <- struct{}{}:
+	case w.retire <- why:
 	default:
 	}
 }
@@ -234,9 +235,23 @@ func (w *worker) state(payload []byte) error {
 	rss, _ := state["rss"].(int64)
 	w.rss.Store(rss)
 	if most := w.supervisor.options.MaxRSS; most > 0 && rss > most {
-		w.replace()
+		requests, _ := state["requests"].(int64)
+		w.tooLarge(rss, most, requests > 0)
 	}
 	return nil
+}
+
+// tooLarge sees to a worker that takes more memory than it may. One that has not served yet is as small as any other would be.
+func (w *worker) tooLarge(rss, most int64, hasServed bool) {
+	s := w.supervisor
+	if hasServed {
+		w.replace(fmt.Sprintf("it takes %d MiB of memory, more than --max-worker-rss %d", rss>>20, most>>20))
+		return
+	}
+	s.warned.Do(func() {
+		s.log.Warn("a worker takes more memory than --max-worker-rss before its first request: each is replaced after its first ones; raise the limit",
+			"pid", w.pid, "mebibytes", rss>>20, "limit", most>>20)
+	})
 }
 
 // publish publishes a message for the worker.

@@ -120,6 +120,7 @@ type Supervisor struct {
 	ended       chan struct{} // closed when all is over
 	working     chan struct{} // tells the monitor that there is work
 	waiting     atomic.Int64  // requests in the queue, as last looked at
+	warned      sync.Once     // that workers are too large from the beginning
 	restarts    atomic.Int64
 	replaced    atomic.Int64
 

@@ -27,7 +27,7 @@ type worker struct {
 
 	ready    chan error      // whether it can serve; it has room for one
 	outdated <-chan struct{} // closed by the first Replace since it was started
-	retire   chan struct{}   // it is to be replaced; room for one
+	retire   chan string     // why it is to be replaced; room for one
 	drained  chan struct{}   // closed when all that it has sent was read
 	exited   chan struct{}   // closed when nothing of it is left
 	status   string          // how it ended; set before exited is closed
@@ -82,7 +82,7 @@ func (s *Supervisor) start(slot int) (*worker, error) {
 	w := &worker{
 		supervisor: s, slot: slot,
 		ready:  make(chan error, 1),
-		retire: make(chan struct{}, 1), drained: make(chan struct{}), exited: make(chan struct{}),
+		retire: make(chan string, 1), drained: make(chan struct{}), exited: make(chan struct{}),
 		requests: newTable(max(s.capacity(), 2*maxWindow)),
 		average:  int64(batchTime) / 2,
 		most:     s.lifetime(),
