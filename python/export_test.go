@@ -2,6 +2,7 @@ package python
 
 import (
 	"hash/maphash"
+	"time"
 
 	"github.com/weirhttp/weir/app"
 )
@@ -23,6 +24,9 @@ var Untag = untag
 
 // SetScript has workers run another source than worker.py.
 func (o *Options) SetScript(source []byte) { o.script = source }
+
+// SetImportTime has the log say that an import goes on after another time.
+func (o *Options) SetImportTime(d time.Duration) { o.importTime = d }
 
 // AppendFrame appends a frame.
 func AppendFrame(dst []byte, kind, flags uint8, number uint32, payload []byte) []byte {

@@ -163,6 +163,9 @@ func (s *Supervisor) launchOnce(slot int, e *edition) (*worker, error) {
 		return nil, err
 	}
 	w.outdated = outdated
+	if !s.options.Preload {
+		defer s.watchImport(w.process)()
+	}
 	select {
 	case err = <-w.ready:
 	case <-outdated:

@@ -46,6 +46,7 @@ func (o *Options) setDefaults() error {
 		o.Logger = slog.Default()
 	}
 	o.Output = cmp.Or(o.Output, o.Logger)
+	o.importTime = cmp.Or(o.importTime, importTime)
 	for _, variable := range o.Env {
 		if i := strings.IndexByte(variable, '='); i < 1 {
 			return fmt.Errorf("python: Options.Env has %q, want NAME=VALUE", variable)

@@ -7,8 +7,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weirhttp/weir/python"
 )
@@ -37,6 +39,39 @@ func TestCannotStart(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestImportGoesOn: an import that does not end is said to go on, and where it is, again and again.
+func TestImportGoesOn(t *testing.T) {
+	for _, preload := range []bool{false, true} {
+		t.Run(fmt.Sprint("preload ", preload), func(t *testing.T) {
+			log, end := &record{}, filepath.Join(t.TempDir(), "end")
+			options := python.Options{App: "patient:app", Chdir: apps(t), Preload: preload, Env: []string{"END=" + end}, Logger: slog.New(slog.NewTextHandler(log, nil))}
+			options.SetImportTime(100 * time.Millisecond)
+			started := make(chan error)
+			go func() {
+				s, err := python.New(options)
+				if err == nil {
+					err = s.Close()
+				}
+				started <- err
+			}()
+			for deadline := time.Now().Add(patience); strings.Count(log.String(), "the import of the application goes on") < 3; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("the log is\n%s", log)
+				}
+			}
+			if err := os.WriteFile(end, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-started; err != nil {
+				t.Error(err)
+			}
+			if !regexp.MustCompile(`patient.py.*, line \d+ in wait_for_the_end`).MatchString(log.String()) {
+				t.Errorf("the log does not tell where it is:\n%s", log)
+			}
+		})
 	}
 }
 

@@ -86,7 +86,8 @@ type Options struct {
 	// Logger is told what goes wrong, Output what workers print, whose level is always Info. Default: slog.Default; Logger.
 	Logger, Output *slog.Logger
 
-	script []byte // in the place of worker.py, for tests
+	script     []byte        // in the place of worker.py, for tests
+	importTime time.Duration // in the place of importTime
 }
 
 // initialCredit is how many octets of a response a worker may send before the client has taken any.

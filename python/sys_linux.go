@@ -1,7 +1,10 @@
 package python
 
 import (
+	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"unsafe"
@@ -182,3 +185,12 @@ func reapGroup(group int) {
 }
 
 const signalStack = syscall.SIGUSR2
+
+// catches tells whether a process has a handler for a signal.
+func catches(pid int, signal syscall.Signal) bool {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // an error: it has ended
+	_, mask, _ := strings.Cut(string(status), "\nSigCgt:\t")
+	mask, _, _ = strings.Cut(mask, "\n")
+	caught, _ := strconv.ParseUint(mask, 16, 64)
+	return caught>>(signal-1)&1 != 0
+}

@@ -36,4 +36,6 @@ func adopt() error { return errSystem }
 
 func reapGroup(int) {}
 
+func catches(int, syscall.Signal) bool { return false }
+
 const signalStack = syscall.SIGQUIT

@@ -85,6 +85,7 @@ func (s *Supervisor) launchTemplateOnce() (*template, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer s.watchImport(t.command.Process)()
 	answered := make(chan error, 1)
 	go func() {
 		defer t.forking.Unlock()
