@@ -69,6 +69,12 @@ func inVirtualenv(dir string) (string, error) {
 		return "", err
 	}
 	if _, err := exec.LookPath(path); err != nil {
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			return "", &InterpreterError{fmt.Sprintf("the Python of the virtualenv %s, %s, is not executable", dir, target)}
+		}
+		if target, err := os.Readlink(path); err == nil {
+			return "", &InterpreterError{fmt.Sprintf("the Python of the virtualenv %s is gone: %s is a broken link to %s; make it anew with python3 -m venv", dir, path, target)}
+		}
 		return "", &InterpreterError{fmt.Sprintf("%s is no virtualenv: it has no bin/python", dir)}
 	}
 	return path, nil
@@ -85,7 +91,7 @@ func probe(path, why string) (*Interpreter, error) {
 	version, executable, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	var major, minor int
 	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil || n != 2 {
-		return nil, &InterpreterError{fmt.Sprintf("%s does not run Python code (%v): name another interpreter with --python", path, err)}
+		return nil, &InterpreterError{fmt.Sprintf("%s does not run Python code (%s): name another interpreter with --python", path, complaint(err))}
 	}
 	if major != 3 || minor < oldestMinor {
 		return nil, &InterpreterError{fmt.Sprintf("%s is Python %s, and 3.%d is the oldest that weir works with: name another interpreter with --python", path, version, oldestMinor)}
@@ -94,4 +100,30 @@ func probe(path, why string) (*Interpreter, error) {
 		executable = path
 	}
 	return &Interpreter{Path: executable, Version: version, Why: why}, nil
+}
+
+// complaintLines is how many lines are told of what an interpreter has to say, longestComplaint how many octets of them.
+const complaintLines, longestComplaint = 5, 500
+
+// complaint is why an interpreter has failed: how it has ended, and what it has written to standard error at last.
+func complaint(err error) string {
+	if err == nil {
+		return "it does not tell its version"
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err.Error()
+	}
+	text := err.Error()
+	var said []string
+	for line := range strings.Lines(string(exit.Stderr)) {
+		if line = strings.TrimSpace(line); line != "" {
+			said = append(said, line)
+		}
+	}
+	if len(said) > 0 {
+		last := strings.Join(said[max(0, len(said)-complaintLines):], "; ")
+		text += ": " + strings.ToValidUTF8(last[max(0, len(last)-longestComplaint):], "?")
+	}
+	return text
 }

@@ -92,8 +92,15 @@ func TestInterpreter(t *testing.T) {
 	old := script("old", "echo 3.7.9; echo /old")
 	two := script("two", "echo 2.7.18; echo /two")
 	none := script("none", "echo Usage; exit 2")
+	library := script("library", "echo loading: >&2; echo libpython.so: cannot open >&2; exit 127")
+	if err := errors.Join(os.MkdirAll(dir+"/gone/bin", 0o700), os.Symlink("/no/python3.9", dir+"/gone/bin/python")); err != nil {
+		t.Fatal(err)
+	}
 	script("project/.venv/bin/python", "echo 3.12.1; echo /venv")
 	script("other/bin/python", "echo 3.13.0; echo /other")
+	if err := os.Chmod(script("plain/bin/python", ""), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct{ python, virtualenv, active, dir, want string }{
 		{"", "", "", "", "3."},
 		{"python3", "", "", "", "3."},
@@ -103,7 +110,11 @@ func TestInterpreter(t *testing.T) {
 		{"python3", dir + "/other", dir + "/other", dir + "/project", "3."},
 		{old, "", "", "", "3.7.9"},
 		{two, "", "", "", "2.7.18"},
-		{none, "", "", "", "does not run"},
+		{none, "", "", "", "does not run Python code (exit status 2)"},
+		{library, "", "", "", "does not run Python code (exit status 127: loading:; libpython.so: cannot open)"},
+		{"", dir + "/gone", "", "", dir + "/gone/bin/python is a broken link to /no/python3.9"},
+		{"", "", dir + "/gone", "", "/no/python3.9"},
+		{"", dir + "/plain", "", "", "not executable"},
 		{"no-such-python", "", "", "", "no-such-python"},
 		{"", dir + "/nowhere", "", "", "nowhere"},
 	} {
