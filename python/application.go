@@ -12,6 +12,7 @@ import (
 // on by a goroutine.
 func (s *Supervisor) Application(environ *app.Environ, start app.StartResponse) app.Body {
 	if int(s.waiting.Load()) >= s.options.Queue {
+		s.refused(&s.refusals.full)
 		return answer(start, unavailableAnswer)
 	}
 	if view, whole := environ.Input().View(); whole {

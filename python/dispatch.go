@@ -119,7 +119,6 @@ func (s *Supervisor) takeInbox() {
 		}
 	}
 	s.inbox.spare = requests // of the one who has mu
-	s.waiting.Store(int64(s.queue.count))
 }
 
 // sharePosted is share when the loop has seen to all its clients that were ready: what they want wakes a worker once.
@@ -142,6 +141,7 @@ func (s *Supervisor) release() {
 			s.takeInbox()
 			s.spread()
 		}
+		s.bound()
 		free := false
 		for _, w := range s.workers {
 			free = free || w.requests.count == 0
@@ -153,6 +153,19 @@ func (s *Supervisor) release() {
 		if !s.inbox.filled.Load() || !s.mu.TryLock() {
 			return
 		}
+	}
+}
+
+// bound refuses the newest of the requests that still wait when workers have got what they take, as far as they are too many.
+func (s *Supervisor) bound() {
+	for s.queue.count > s.options.Queue {
+		r := s.queue.popNewest()
+		r.finish()
+		s.refused(&s.refusals.full)
+		r.fail(unavailableAnswer)
+	}
+	if n := int64(s.queue.count); n != s.waiting.Load() {
+		s.waiting.Store(n)
 	}
 }
 

@@ -121,6 +121,49 @@ func TestQueue(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	h.want(h.get("/"), 200, "Hello, World!")
+	for _, line := range []string{`--queue allows were waiting for a worker" requests=1 queue=2`, `--queue-timeout" requests=2 timeout=200ms`} {
+		h.eventually("the log tells of it", func() bool { return strings.Contains(h.log.String(), line) })
+	}
+}
+
+// TestQueueIsExact: as many requests wait as may, whoever comes first to whom, and the log tells of the others.
+func TestQueueIsExact(t *testing.T) {
+	for _, c := range []struct {
+		options python.Options
+		busy    int // calls at a time
+	}{
+		{python.Options{Queue: 1}, 1},
+		{python.Options{Queue: 2}, 1},
+		{python.Options{Queue: 4}, 1},
+		{python.Options{Queue: 3, Workers: 2}, 2},
+		{python.Options{Queue: 3, Class: python.Threads, Threads: 3}, 3},
+	} {
+		t.Run(fmt.Sprintf("%d, %d calls at a time", c.options.Queue, c.busy), func(t *testing.T) {
+			h := host(t, c.options)
+			var group sync.WaitGroup
+			var answered, refused atomic.Int64
+			for range 12 {
+				group.Go(func() {
+					r, err := h.try("GET", "/sleep?0.4", nil, nil)
+					switch {
+					case err == nil && r.code == 200:
+						answered.Add(1)
+					case err == nil && r.code == 503:
+						refused.Add(1)
+					default:
+						t.Errorf("%+v, %v", r, err)
+					}
+				})
+			}
+			group.Wait()
+			if want := int64(c.options.Queue + c.busy); answered.Load() != want || refused.Load() != 12-want {
+				t.Errorf("%d were answered, %d refused; want %d answered", answered.Load(), refused.Load(), want)
+			}
+			h.eventually("the log tells of it", func() bool {
+				return strings.Contains(h.log.String(), fmt.Sprintf(`waiting for a worker" requests=%d queue=%d`, refused.Load(), c.options.Queue))
+			})
+		})
+	}
 }
 
 // TestPace: the monitor looks more often when a request waits for another, and not at all when nothing goes on.

@@ -46,6 +46,7 @@ func (s *Supervisor) monitor() {
 		case <-s.working:
 		case <-timer.C:
 			for _, r := range s.look() {
+				s.refused(&s.refusals.late)
 				r.fail(unavailableAnswer)
 			}
 		case <-s.ended:
@@ -69,7 +70,6 @@ func (s *Supervisor) look() (late []*request) {
 		r.finish()
 		late = append(late, r)
 	}
-	s.waiting.Store(int64(s.queue.count))
 	next := resting
 	if s.queue.count > 0 {
 		next = often

@@ -55,6 +55,21 @@ func (q *queue) pop(r *request) {
 	q.count--
 }
 
+// popNewest removes the newest request of all. There must be one.
+func (q *queue) popNewest() *request {
+	var newest *lane
+	for i := range q.lanes {
+		l := &q.lanes[i]
+		if r := l.back(); r != nil && (newest == nil || r.arrived > newest.back().arrived) {
+			newest = l
+		}
+	}
+	r := newest.back()
+	newest.dropBack()
+	q.count--
+	return r
+}
+
 // forget tells that a request which waits is over: its client has left.
 func (q *queue) forget() { q.count-- }
 
@@ -99,6 +114,22 @@ func (l *lane) front() *request {
 		l.drop()
 	}
 	return nil
+}
+
+// back is the newest request, nil when there is none.
+func (l *lane) back() *request {
+	for l.used > 0 {
+		if r := l.ring[(l.first+l.used-1)&(len(l.ring)-1)]; r.phase == queued {
+			return r
+		}
+		l.dropBack()
+	}
+	return nil
+}
+
+func (l *lane) dropBack() {
+	l.used--
+	l.ring[(l.first+l.used)&(len(l.ring)-1)] = nil
 }
 
 func (l *lane) drop() {

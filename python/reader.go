@@ -118,7 +118,6 @@ func (w *worker) account(events []event) {
 	}
 	s.fill(w)
 	s.spread()
-	s.waiting.Store(int64(s.queue.count))
 }
 
 // replace asks for the worker to be replaced.

@@ -120,8 +120,9 @@ type Supervisor struct {
 	killOnce    sync.Once
 	ended       chan struct{} // closed when all is over
 	working     chan struct{} // tells the monitor that there is work
-	waiting     atomic.Int64  // requests in the queue, as last looked at
-	warned      sync.Once     // that workers are too large from the beginning
+	waiting     atomic.Int64  // requests in the queue, when mu was unlocked last
+	refusals    refusals
+	warned      sync.Once // that workers are too large from the beginning
 	restarts    atomic.Int64
 	replaced    atomic.Int64
 
@@ -256,6 +257,7 @@ func (s *Supervisor) Shutdown(ctx context.Context) error {
 		go func() {
 			s.group.Wait()
 			s.refuseAll() // what was taken back from workers
+			s.logRefusals()
 			close(s.starter.starts)
 			close(s.ended)
 		}()
