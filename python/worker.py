@@ -243,7 +243,7 @@ class Exchange:
                 if hasattr(result, "__await__"):
                     raise TypeError("the application has returned something to be awaited, and no content: " + ASGI)
                 held = []
-                for block in result:
+                for block in blocks:
                     if self.holding is not None:
                         held.append(check_block(block))
                     elif check_block(block):
@@ -251,6 +251,12 @@ class Exchange:
                         if self.done:
                             if self.method != "HEAD":
                                 log("weir: the application gave more content than its Content-Length: cut")
+                try:
+                    blocks = iter(result)
+                except TypeError:
+                    if callable(result) and not hasattr(result, "__iter__"):
+                        raise TypeError(MAKES % type(result).__name__) from None
+                    raise
                             break
                         self.emit(block)
                         if self.done and (self.method == "HEAD" or not self.head[2]):
@@ -1849,6 +1855,9 @@ def not_wsgi(found):
         module = kind.__module__ or ""
         if module == "tornado.wsgi":  # up to tornado 5 its WSGIApplication was one, and an Application too
             break
+MAKES = "the application has returned a %s, which can be called, and no content: if it makes the application, write it with parentheses, module:factory()"
+
+
         if module.split(".")[0] == "tornado" and kind.__name__ in ("Application", "RequestHandler"):
             return "it is a tornado %s, which tornado itself has to run" % kind.__name__
     if isinstance(found, type) and is_async(getattr(found, "__call__", None)):

@@ -130,6 +130,7 @@ class TestResponse(unittest.TestCase):
             ("/never", "has not called start_response", False),
             ("/none", "TypeError: 'NoneType' object is not iterable", False),
             ("/awaited", "it is asynchronous (ASGI)", False),
+            ("/makes", "has returned a function, which can be called, and no content: if it makes the application, write it with parentheses", False),
             ("/status/none", "TypeError: status must be a str", False),
             ("/str", "must yield bytes, not str", False),
             ("/str/stream", "must yield bytes, not str", False),

@@ -314,6 +314,29 @@ def do_too_little(environ, start_response):
     return Body(b"0123")
 
 
+def do_too_little_at_once(environ, start_response):
+    start_response(OK, [("Content-Length", "9")])
+    return [b"0123"]
+
+
+def do_too_little_of_nothing(environ, start_response):
+    start_response(OK, [("Content-Length", "9")])
+    return iter(())
+
+
+def do_too_little_file(environ, start_response):
+    start_response(OK, [("Content-Length", "9")])
+    file = tempfile.TemporaryFile()
+    file.write(b"0123")
+    file.flush()
+    file.seek(0)
+    return environ["wsgi.file_wrapper"](file)
+
+
+def do_makes(environ, start_response):
+    return application
+
+
 def do_one_mismatch(environ, start_response):
     start_response(OK, [("Content-Length", "2")])
     return [b"0123"]
