@@ -94,7 +94,7 @@ func (s *Supervisor) keepEdition(slot int, e *edition) error {
 		s.started(e, nil)
 		select {
 		case <-w.exited:
-			s.log.Error("worker has died", "pid", w.pid, "status", w.status)
+			s.log.Error("worker "+w.fate(), "pid", w.pid, "status", w.status)
 			s.restarts.Add(1)
 			if now()-joined < int64(bornTime) {
 				s.rest(firstDelay, e)

@@ -35,10 +35,10 @@ func (w *worker) hold(r *request, payload []byte) error {
 	switch {
 	case err == nil:
 	case errors.Is(err, hub.ErrClosed):
-		s.log.Warn("a request is not held, because the hub has closed; answered 503", "pid", w.pid)
+		s.log.Warn("a request is not held, because the hub has closed; answered 503", "pid", w.pid, r.about(w))
 		r.fail(unavailableAnswer)
 	default:
-		s.log.Error("a request is not held: correct what the application gives to weir.hub's hold(); answered 500", "pid", w.pid, "topics", hold.Topics, "error", err)
+		s.log.Error("a request is not held: correct what the application gives to weir.hub's hold(); answered 500", "pid", w.pid, "topics", hold.Topics, "error", err, r.about(w))
 		r.fail(failedAnswer)
 	}
 	return nil

@@ -22,7 +22,7 @@ func (s *Supervisor) keep(p *seat, first chan<- error) {
 		s.join(w, nil)
 		select {
 		case <-w.exited:
-			s.log.Error("worker has died", "pid", w.pid, "status", w.status)
+			s.log.Error("worker "+w.fate(), "pid", w.pid, "status", w.status)
 			s.restarts.Add(1)
 			var delay time.Duration
 			if now()-joined < int64(bornTime) {

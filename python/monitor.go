@@ -122,12 +122,12 @@ func (w *worker) lookForLong(t int64) {
 	case unknown > 1 && quiet > int64(lookEvery) && w.calls(), quiet > int64(sleepTime):
 		s.takeBack(w)
 	}
-	var stuck []*request
+	var stuck []stuckRequest
 	for r := range w.requests.all() {
 		behind := r.owed >= minCredit || r.awaits // it is the client that takes its time
 		if r.phase == begun && !r.stuck && !behind && t-r.progress > int64(s.options.Timeout) {
 			r.stuck = true
-			stuck = append(stuck, r)
+			stuck = append(stuck, stuckRequest{r, r.gone, r.about(w)})
 		}
 	}
 	if len(stuck) > 0 {
@@ -158,20 +158,30 @@ func (w *worker) endSleeping() {
 	w.killWithStack()
 }
 
+// stuckRequest is a request that a worker is stuck in.
+type stuckRequest struct {
+	request *request
+	gone    bool // its client has left
+	about   slog.Attr
+}
+
 // endStuck answers requests that a worker is stuck in, and ends it. One that makes other calls too is replaced,
 // and may finish those.
-func (w *worker) endStuck(stuck []*request) {
+func (w *worker) endStuck(stuck []stuckRequest) {
 	s := w.supervisor
-	for _, r := range stuck {
-		s.mu.Lock()
-		gone, number := r.gone, r.number
-		s.mu.Unlock()
-		s.log.Error("worker is stuck in a request, answered 504; the stacks of its threads follow, and it is replaced",
-			"pid", w.pid, "timeout", s.options.Timeout, slog.Group("request", "id", requestID(w.pid, number)))
-		if !gone {
-			r.fail(timeoutAnswer)
-			r.abandon()
+	for _, one := range stuck {
+		outcome := "cut off"
+		switch {
+		case one.gone:
+			outcome = "whose client has left"
+		case one.request.fail(timeoutAnswer):
+			outcome = "answered 504"
 		}
+		if !one.gone {
+			one.request.abandon()
+		}
+		s.log.Error("worker is stuck in a request, "+outcome+"; the stacks of its threads follow, and it is replaced",
+			"pid", w.pid, "timeout", s.options.Timeout, one.about)
 	}
 	if s.capacity() > 1 {
 		_ = w.process.Signal(signalStack)

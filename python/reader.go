@@ -51,9 +51,12 @@ func (w *worker) receive(packet []byte, file *os.File) error {
 		if e.kind == frameFile {
 			err = errors.Join(err, e.enclose(file))
 			file = nil
-			continue
+		} else {
+			err = errors.Join(err, w.handle(e))
 		}
-		err = errors.Join(err, w.handle(e))
+		if e.ended {
+			e.request.forget()
+		}
 	}
 	closeFile(file)
 	clear(events)
@@ -95,7 +98,7 @@ func (w *worker) account(events []event) {
 				s.longAt = t
 			}
 			r.leaves()
-			r.finish()
+			r.ends()
 		default:
 			r.begins()
 			if e.kind == frameBegun && r.noticed == 0 {
@@ -166,7 +169,7 @@ func (w *worker) handle(e *event) error {
 		}
 		h, err := w.reader.heads.get(octets)
 		if errors.Is(err, errNotLatin1) {
-			s.log.Error("the application's response cannot be sent", "pid", w.pid, "error", err)
+			s.log.Error("the application's response cannot be sent", "pid", w.pid, "error", err, r.about(w))
 			r.fail(failedAnswer)
 			return nil
 		}

@@ -127,12 +127,22 @@ func (r *request) Drained() { r.credit(1) }
 
 // finish ends the worker's part of r. The supervisor's mu is held.
 func (r *request) finish() {
+	r.ends()
+	r.forget()
+}
+
+// ends is finish without forget, which the one who has called it does when the log has been told of r: nobody else looks at the packet any more.
+func (r *request) ends() {
 	r.phase = over
-	r.packet.release()
-	r.packet = nil
 	if r.content != nil {
 		r.content.end()
 	}
+}
+
+// forget gives the packet back.
+func (r *request) forget() {
+	r.packet.release()
+	r.packet = nil
 }
 
 // minCredit is the least credit that is given, in octets, while the client takes what it gets.

@@ -101,8 +101,10 @@ func (r *request) write(content []byte) {
 func (r *request) abandon() { r.Left() }
 
 // fail ends the response with answer, or cuts it off when it has begun.
-func (r *request) fail(answer *app.Response) {
-	if r.deferred.Answer(answer) != nil {
-		r.deferred.Abort(app.ErrAbort)
+func (r *request) fail(answer *app.Response) (answered bool) {
+	if r.deferred.Answer(answer) == nil {
+		return true
 	}
+	r.deferred.Abort(app.ErrAbort) // which does nothing when the client has left
+	return false
 }

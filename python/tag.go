@@ -40,3 +40,55 @@ func untag(line []byte, pid int) (text []byte, request slog.Attr) {
 func requestID(pid int, number uint32) string {
 	return strconv.Itoa(pid) + "-" + strconv.FormatUint(uint64(number), 10)
 }
+
+// longestPath is how much of a path is logged, in octets; worker.py cuts tags there, too.
+const longestPath = 256
+
+// about tells the log which request it is, as the tags of its lines do. mu is held, or the worker's part of r has ended and its packet is there still.
+func (r *request) about(w *worker) slog.Attr {
+	id := slog.String("id", requestID(w.pid, r.number))
+	method, path, ok := r.supervisor.shapes.read(r.packet)
+	if !ok {
+		return slog.Group("request", id)
+	}
+	return slog.Group("request", id, slog.String("method", method), slog.String("path", path))
+}
+
+// read reads the method and the path in a REQUEST packet. It is for the log, and slow.
+func (s *shapes) read(p *packet) (method, path string, ok bool) {
+	if p == nil {
+		return "", "", false
+	}
+	f, _, _ := nextFrame(p.octets)
+	marshalled, _, _ := split(f.payload)
+	environ, _ := unmarshal(marshalled)
+	values, ok := environ.(map[string]any)
+	if list, isTuple := environ.([]any); isTuple {
+		f, _, _ = nextFrame(s.numbered(shapeOf(p.octets)).frame)
+		keys, _ := unmarshal(f.payload)
+		names, _ := keys.([]any)
+		values, ok = make(map[string]any), len(names) == len(list)
+		for i := range min(len(names), len(list)) {
+			name, _ := names[i].(string)
+			values[name] = list[i]
+		}
+	}
+	method, _ = values["REQUEST_METHOD"].(string)
+	path, _ = values["PATH_INFO"].(string)
+	return method, printable(path), ok
+}
+
+// printable is a str of an environ as its octets, without control characters and no longer than longestPath.
+func printable(text string) string {
+	octets := make([]byte, 0, longestPath)
+	for _, c := range text {
+		if len(octets) == longestPath {
+			break
+		}
+		if c < ' ' || c == 0x7f {
+			c = '?'
+		}
+		octets = append(octets, byte(c))
+	}
+	return string(octets)
+}

@@ -55,6 +55,13 @@ func (l logged) String() string {
 	return fmt.Sprintf("%s %s %s %s", l.Stream, l.Request.Method, l.Request.Path, l.Text)
 }
 
+// TestUnfinishedLine: the last line of a worker that is killed is logged although it has no end.
+func TestUnfinishedLine(t *testing.T) {
+	h := host(t, python.Options{})
+	h.want(h.get("/unfinished"), 502, "Bad Gateway\n")
+	h.eventually("it is logged", func() bool { return strings.Contains(h.log.String(), "a line without an end") })
+}
+
 // TestLines: what calls write becomes lines of the log, whole ones, with the request. It is not to be forged.
 func TestLines(t *testing.T) {
 	for _, class := range []python.Class{python.Sync, python.Threads, python.Gevent} {

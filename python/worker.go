@@ -3,7 +3,6 @@ package python
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
@@ -31,6 +30,7 @@ type worker struct {
 	drained  chan struct{}   // closed when all that it has sent was read
 	exited   chan struct{}   // closed when nothing of it is left
 	status   string          // how it ended; set before exited is closed
+	killed   atomic.Bool     // that was weir's doing
 	rss      atomic.Int64
 
 	// Guarded by supervisor.mu.
@@ -224,7 +224,7 @@ func (w *worker) abandon() (lost, spared []*request) {
 func (s *Supervisor) lost(r *request, w *worker) {
 	s.mu.Lock()
 	again := s.options.RetryIdempotent && r.safe && !r.streams && !r.replayed && !r.gone && r.content == nil && !s.closed
-	gone, number := r.gone, r.number
+	gone, about := r.gone, r.about(w)
 	if again {
 		r.replayed = true
 		r.worker, r.phase = nil, queued
@@ -237,9 +237,23 @@ func (s *Supervisor) lost(r *request, w *worker) {
 	if again || gone {
 		return
 	}
-	s.log.Error("worker has died in a request, answered 502", "pid", w.pid, "status", w.status, slog.Group("request", "id", requestID(w.pid, number)))
-	r.fail(diedAnswer)
+	outcome := "cut off"
+	if r.fail(diedAnswer) {
+		outcome = "answered 502"
+	}
+	s.log.Error("worker "+w.fate()+" in a request, "+outcome, "pid", w.pid, "status", w.status, about)
 }
 
 // kill ends the process.
-func (w *worker) kill() { _ = w.process.Kill() }
+func (w *worker) kill() {
+	w.killed.Store(true)
+	_ = w.process.Kill()
+}
+
+// fate says how the process has ended.
+func (w *worker) fate() string {
+	if w.killed.Load() {
+		return "was killed by weir"
+	}
+	return "has died"
+}

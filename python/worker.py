@@ -177,6 +177,8 @@ class Exchange:
                 self.state = SENT
             self.end()
             return
+        if end:
+            self.beware_of_less()
         at = 0
         while True:
             while self.credit <= 0 and at < size:
@@ -212,8 +214,15 @@ class Exchange:
     def end(self):
         """Ends the response after what was queued."""
         if not self.done:
+            self.beware_of_less()
             self.close_stream()
             self.worker.queue(frame(DATA, self.number, b"", END))
+
+    def beware_of_less(self):
+        """Says so when the content, all of which was given, is shorter than declared. The supervisor cuts the response off."""
+        declared = self.head[1]
+        if declared is not None and self.sent < declared and self.head[2] and self.method != "HEAD":
+            log("weir: the application gave less content than its Content-Length, which is %d: %d; the response is cut off" % (declared, self.sent))
 
     def close_stream(self):
         self.done = True
@@ -242,6 +251,12 @@ class Exchange:
             else:
                 if hasattr(result, "__await__"):
                     raise TypeError("the application has returned something to be awaited, and no content: " + ASGI)
+                try:
+                    blocks = iter(result)
+                except TypeError:
+                    if callable(result) and not hasattr(result, "__iter__"):
+                        raise TypeError(MAKES % type(result).__name__) from None
+                    raise
                 held = []
                 for block in blocks:
                     if self.holding is not None:
@@ -251,12 +266,6 @@ class Exchange:
                         if self.done:
                             if self.method != "HEAD":
                                 log("weir: the application gave more content than its Content-Length: cut")
-                try:
-                    blocks = iter(result)
-                except TypeError:
-                    if callable(result) and not hasattr(result, "__iter__"):
-                        raise TypeError(MAKES % type(result).__name__) from None
-                    raise
                             break
                         self.emit(block)
                         if self.done and (self.method == "HEAD" or not self.head[2]):
@@ -268,6 +277,7 @@ class Exchange:
                         return
                     self.need_head()
                     if self.state == STARTED:
+                        self.beware_of_less()
                         self.complete(b"")
                     else:
                         self.end()
@@ -304,6 +314,8 @@ class Exchange:
         if self.state == STARTED:
             self.state = SENT
             self.worker.queue(frame(HEAD, self.number, self.head[0]))
+        self.sent += count
+        self.beware_of_less()
         self.close_stream()
         self.worker.outbox.send_file(frame(FILE, self.number, RANGE.pack(offset, count), END), fd)
         return True
@@ -1843,6 +1855,9 @@ def fail(text):
 ASGI = "it is asynchronous (ASGI); run it with an ASGI server, or put an adapter such as a2wsgi around it"
 
 
+MAKES = "the application has returned a %s, which can be called, and no content: if it makes the application, write it with parentheses, module:factory()"
+
+
 def not_wsgi(found):
     """What found is, if it is not a WSGI application."""
     import inspect
@@ -1855,9 +1870,6 @@ def not_wsgi(found):
         module = kind.__module__ or ""
         if module == "tornado.wsgi":  # up to tornado 5 its WSGIApplication was one, and an Application too
             break
-MAKES = "the application has returned a %s, which can be called, and no content: if it makes the application, write it with parentheses, module:factory()"
-
-
         if module.split(".")[0] == "tornado" and kind.__name__ in ("Application", "RequestHandler"):
             return "it is a tornado %s, which tornado itself has to run" % kind.__name__
     if isinstance(found, type) and is_async(getattr(found, "__call__", None)):

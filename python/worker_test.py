@@ -172,6 +172,18 @@ class TestResponse(unittest.TestCase):
                 self.assertEqual(r.parts, [(HEAD, END, 13)])
                 self.assertEqual(s.notes().count("close"), 3)
 
+    def test_too_little(self):
+        """Content that is shorter than Content-Length is told of, with the request, where it would have been sent."""
+        for kind in CLASSES:
+            with Supervisor(kind=kind) as s:
+                for i, (path, given) in enumerate([("/too/little", 4), ("/too/little/at/once", 4), ("/too/little/of/nothing", 0), ("/too/little/file", 4)]):
+                    with self.subTest(kind + path):
+                        s.get(path, method="HEAD")
+                        s.get(path)
+                        told = [line for line in s.stderr().splitlines() if "less content" in line]
+                        self.assertEqual(len(told), i + 1)
+                        self.assertIn("which is 9: %d;" % given, told[-1])
+
     def test_validate(self):
         for kind in CLASSES:
             with self.subTest(kind), Supervisor("apps:validated", kind) as s:

@@ -98,6 +98,25 @@ func TestRunLogLevel(t *testing.T) {
 	}
 }
 
+// TestRunGracefulTimeout: a request that is not finished in time is cut off, and the log does not say otherwise.
+func TestRunGracefulTimeout(t *testing.T) {
+	t.Parallel()
+	p := start(t, nil, "app:app", "-b", "127.0.0.1:0", "-w", "1", "--chdir", applications(t), "--graceful-timeout", "1", "--log-format", "text")
+	c := p.dial()
+	if _, err := io.WriteString(c, "GET /begun?60 HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the call to begin", func() bool { return strings.Contains(p.stderr.String(), "begun 60") })
+	p.stop()
+	if answer, _ := io.ReadAll(c); len(answer) > 0 {
+		t.Errorf("got %q", answer)
+	}
+	line := regexp.MustCompile(`msg="worker was killed by weir in a request, cut off" .* request\.method=GET request\.path=/begun\n`)
+	if stderr := p.stderr.String(); !line.MatchString(stderr) || strings.Contains(stderr, "answered") {
+		t.Errorf("stderr is\n%s", stderr)
+	}
+}
+
 // TestRunPort: PORT is where it listens, at all addresses.
 func TestRunPort(t *testing.T) {
 	dir := applications(t)

@@ -60,13 +60,19 @@ def app(environ, start_response):
     if path == "/sleep":
         time.sleep(float(query))
         return answer(str(os.getpid()))
+    if path == "/begun":
+        print("begun " + query)
+        time.sleep(float(query))
+    if path == "/unfinished":
+        os.write(2, b"a line without an end")
+        os.kill(os.getpid(), signal.SIGKILL)
     if path == "/spin":  # keeps Python's lock all the time
         ctypes.PyDLL(None).usleep(int(float(query) * 1e6))
         return answer(str(os.getpid()))
     if path == "/stuck_in_a_view":
         while True:
             time.sleep(0.01)
-    if path == "/exit":
+    if path.startswith("/exit"):
         os._exit(3)
     if path == "/kill":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -87,6 +93,9 @@ def app(environ, start_response):
         except FileExistsError:
             return answer("second")
         os._exit(3)
+    if path == "/short":
+        start_response("200 OK", [("Content-Length", "10")])
+        return iter([b"01234"])
     if path == "/streamexit":
         start_response("200 OK", TEXT)
 
