@@ -88,6 +88,18 @@ func TestAsleep(t *testing.T) {
 	})
 }
 
+// TestAsleepWithRequest: one that was stopped when it had read a request, and not begun it, is killed too, and another worker answers.
+func TestAsleepWithRequest(t *testing.T) {
+	source, err := os.ReadFile("testdata/stub/worker.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := python.Options{Workers: 2, Timeout: 300 * time.Millisecond, Env: []string{"MARKS=" + t.TempDir() + "/marks"}}
+	options.SetScript(source)
+	h := host(t, options)
+	h.want(h.get("/stand?"+t.TempDir()+"/first"), 200, "Hello, World!")
+}
+
 // TestQueue: more requests than may wait, and such that wait for too long, get 503.
 func TestQueue(t *testing.T) {
 	h := host(t, python.Options{Queue: 2, QueueTime: 200 * time.Millisecond})

@@ -121,6 +121,12 @@ func (w *worker) lookForLong(t int64) {
 	case unknown == 0:
 	case unknown > 1 && quiet > int64(lookEvery) && w.calls(), quiet > int64(sleepTime):
 		s.takeBack(w)
+		if w.requests.count > 0 && w.asleep == 0 && !w.calls() { // it has read them, and stands
+			w.sleeps(t)
+		}
+	}
+	if w.asleep > 0 && w.calls() {
+		w.wakes()
 	}
 	var stuck []stuckRequest
 	for r := range w.requests.all() {

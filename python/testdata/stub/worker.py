@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import sys
+import time
 
 sock = socket.socket(fileno=3)
 sock.setblocking(True)
@@ -30,7 +31,7 @@ if config["chdir"]:
 sys.path.insert(0, os.getcwd())
 name, _, attribute = config["app"].partition(":")
 app = getattr(importlib.import_module(name), attribute or "application")
-send(16, 0, 0, marshal.dumps({"pid": os.getpid()}, 2))
+send(16, 0, 0, marshal.dumps({"pid": os.getpid(), "marks": "MARKS" in os.environ}, 2))
 while True:
     kind, flags, number, payload = receive()
     if kind == 6:
@@ -42,6 +43,12 @@ while True:
     if environ["PATH_INFO"] == "/garbage":
         sock.send(b"this is no frame")
         continue
+    if environ["PATH_INFO"] == "/stand":  # the first time the application is never called
+        try:
+            os.close(os.open(environ["QUERY_STRING"], os.O_CREAT | os.O_EXCL))
+            time.sleep(60)
+        except FileExistsError:
+            environ["PATH_INFO"] = "/"
     if environ["PATH_INFO"] == "/unknown":
         send(99, 0, number, b"a frame of another version")
         send(18, 1, 4711, b"")
