@@ -43,6 +43,34 @@ func TestDeathInStream(t *testing.T) {
 	h.want(h.get("/"), 200, "Hello, World!")
 }
 
+// TestDeathLeavesOthers: a program that the application has started goes on when its worker ends, and what it prints is logged.
+func TestDeathLeavesOthers(t *testing.T) {
+	dir := t.TempDir()
+	application := `import subprocess, os
+def app(environ, start):
+    if environ["PATH_INFO"] == "/spawn":
+        subprocess.Popen(["sh", "-c", "echo begun; while [ ! -e go ]; do sleep 0.01; done; echo from it; echo > done"])
+    if environ["PATH_INFO"] == "/exit":
+        os._exit(3)
+    start("200 OK", [])
+    return [b"content"]
+`
+	if err := os.WriteFile(dir+"/spawning.py", []byte(application), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := host(t, python.Options{Chdir: dir, App: "spawning:app"})
+	h.want(h.get("/spawn"), 200, "content")
+	h.eventually("it runs", func() bool { return strings.Contains(h.log.String(), "begun") })
+	h.want(h.get("/exit"), 502, "Bad Gateway\n")
+	h.eventually("the worker's end is logged", func() bool { return strings.Contains(h.log.String(), "exit status 3") })
+	h.want(h.get("/"), 200, "content")
+	if err := os.WriteFile(dir+"/go", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("it has ended", func() bool { _, err := os.Stat(dir + "/done"); return err == nil })
+	h.eventually("what it has printed is logged", func() bool { return strings.Contains(h.log.String(), "from it") })
+}
+
 // TestDeathIdle: a worker that dies while nobody wants anything is replaced, and no request sees it.
 func TestDeathIdle(t *testing.T) {
 	h := host(t, python.Options{Workers: 2})

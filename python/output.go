@@ -29,8 +29,18 @@ func (o *output) open() (theirs []*os.File, err error) {
 	return theirs, nil
 }
 
-// close closes our ends of the pipes.
-func (o *output) close() { closeAll(o.pipes) }
+// close closes our ends of the pipes, when nobody prints there any more: processes that the application has left behind would be killed by what they
+// print.
+func (o *output) close() {
+	if o.logged == nil {
+		closeAll(o.pipes)
+		return
+	}
+	go func() {
+		<-o.logged
+		closeAll(o.pipes)
+	}()
+}
 
 func closeAll(files []*os.File) {
 	for _, f := range files {
@@ -72,10 +82,10 @@ func (o *output) log(log *slog.Logger, pid int) {
 }
 
 // stop waits until what a dead process has printed is logged. A process that it has left behind may keep the pipes open:
-// what that prints is not waited for.
+// what that prints is logged when it comes, and not waited for.
 func (o *output) stop() {
-	for _, r := range o.pipes {
-		_ = r.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	select {
+	case <-o.logged:
+	case <-time.After(200 * time.Millisecond):
 	}
-	<-o.logged
 }
