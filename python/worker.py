@@ -293,7 +293,7 @@ class Exchange:
         """The whole response in one frame, whose length tells the supervisor Content-Length."""
         head = self.head[0]
         self.state = SENT
-        self.done = True
+        self.close_stream()
         self.worker.queue(FRAME.pack(len(head) + len(content), HEAD, END, 0, self.number) + head + content)
 
     def send_file(self, wrapper):
@@ -386,7 +386,7 @@ class Exchange:
         options = marshal.dumps(self.holding, 2)
         if len(options) + len(head) + len(content) > PACKET - 4096:
             raise ValueError("the response of a held request is too long")
-        self.done = True
+        self.close_stream()
         self.worker.queue(frame(HOLD, self.number, U32.pack(len(options)) + options + head + content))
 
 

@@ -62,6 +62,18 @@ class TestContent(unittest.TestCase):
                         self.assertTrue(r.content == want)
                 self.assertEqual(s.stop(), 0)
 
+    def test_nothing_is_left(self):
+        """Whatever the answer is, nothing is kept of a request whose content came in parts."""
+        content = bytes(300000)
+        for kind in CLASSES:
+            with Supervisor(kind=kind) as s:
+                for answer in ("list", "blocks", "tuple", "generator", "empty", "none", "hold", "raise"):
+                    with self.subTest(kind + " " + answer):
+                        for number in (1, 2):
+                            s.upload(number, content, path="/glance", query=answer)
+                        s.finish(1, 2)
+                        self.assertEqual(s.get("/streams").text, "0")
+
     def test_several(self):
         content = os.urandom(300000)
         for kind in CLASSES:

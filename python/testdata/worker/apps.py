@@ -442,6 +442,30 @@ def do_no_read(environ, start_response):
     return plain(start_response, "unread")
 
 
+ANSWERS = {
+    "list": lambda start_response: plain(start_response, "x" * 20000),
+    "blocks": lambda start_response: (start_response(OK, TEXT), [b"a", b"b"])[1],
+    "tuple": lambda start_response: (start_response(OK, TEXT), (b"a",))[1],
+    "generator": lambda start_response: (start_response(OK, TEXT), Body(b"a", b"b"))[1],
+    "empty": lambda start_response: (start_response(OK, TEXT), Body())[1],
+    "none": lambda start_response: (start_response("204 No Content", []), [])[1],
+}
+
+
+def do_glance(environ, start_response):
+    """Reads the beginning of the content only, and answers in one way or another."""
+    assert environ["wsgi.input"].read(10)
+    if environ["QUERY_STRING"] == "hold":
+        return environ["weir.hub"].hold("chat")
+    if environ["QUERY_STRING"] == "raise":
+        raise ValueError
+    return ANSWERS[environ["QUERY_STRING"]](start_response)
+
+
+def do_streams(environ, start_response):
+    return plain(start_response, str(len(environ["weir.hub"].worker.streams)))
+
+
 def do_input_error(environ, start_response):
     try:
         environ["wsgi.input"].read()
