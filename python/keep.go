@@ -253,9 +253,23 @@ func (s *Supervisor) dismiss(w *worker) {
 	case <-w.exited:
 		return
 	case <-timer.C:
-		s.log.Error("worker has not finished its requests in time and is killed", "pid", w.pid, "graceful timeout", s.options.GracefulTimeout)
+		w.complain()
 	case <-s.killing:
 	}
 	w.kill()
 	<-w.exited
+}
+
+// complain tells what w has not finished in GracefulTimeout.
+func (w *worker) complain() {
+	s := w.supervisor
+	s.mu.Lock()
+	busy := w.requests.count > 0
+	s.mu.Unlock()
+	attributes := []any{"pid", w.pid, "graceful timeout", s.options.GracefulTimeout}
+	if busy {
+		s.log.Error("worker has not finished its requests in time and is killed", attributes...)
+		return
+	}
+	s.log.Warn("worker has answered all and does not end: a thread of the application goes on that is no daemon, or an atexit function; it is killed", attributes...)
 }

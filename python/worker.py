@@ -2131,29 +2131,19 @@ def forked():
     fork_over()
 
 
-PATIENCE = 2.0
-
-
 def end():
-    """Ends the process as Python would, but although threads of the application, or what it has registered with atexit, may not end.
+    """Ends the process as Python would: after the threads that are no daemons, and what was registered with atexit. The supervisor bounds it.
 
     Python itself ends by taking apart what the ticker, daemon threads and extensions may still be using.
     """
     import atexit
 
-    start_new_thread(expire, ())
-    due = monotonic() + PATIENCE
-    if "threading" in sys.modules:
-        threading = sys.modules["threading"]
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join(max(0, due - monotonic()))
-    atexit._run_exitfuncs()
-    leave(0)
-
-
-def expire():
-    sleep(PATIENCE)
+    threading = sys.modules.get("threading")
+    for last in ([threading._shutdown] if threading else []) + [atexit._run_exitfuncs]:  # the former has executors end their threads, too
+        try:
+            last()
+        except BaseException as e:
+            log(format_error(e))
     leave(0)
 
 

@@ -102,10 +102,20 @@ class TestProcess(unittest.TestCase):
     def test_stop(self):
         for kind in CLASSES:
             with self.subTest(kind), Supervisor(kind=kind) as s:
-                s.get("/thread")  # outlives
                 s.send(request(1, "/sleep", "0.3"), frame(STOP))
                 self.assertEqual(s.finish(1)[0].status, "200 OK")
                 self.assertEqual(s.process.wait(5), 0)
+
+    def test_end(self):
+        """A worker waits for what Python waits for at its end, and for nothing else."""
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                s.get("/thread")
+                began = time.monotonic()
+                self.assertEqual(s.stop(), 0)
+                self.assertLess(time.monotonic() - began, 1.5)
+                self.assertEqual(s.notes(), ["thread", "atexit", "last"])
+                self.assertIn("atexit has failed", s.stderr())
 
     def test_stop_needs_frames(self):
         content = os.urandom(500000)

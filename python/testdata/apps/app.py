@@ -5,12 +5,15 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
 
 TEXT = [("Content-Type", "text/plain")]
 closed = []
+executors = []
 
 
 class Body:
@@ -66,6 +69,17 @@ def app(environ, start_response):
     if path == "/unfinished":
         os.write(2, b"a line without an end")
         os.kill(os.getpid(), signal.SIGKILL)
+    if path == "/thread":  # leaves a thread behind that writes a file after a while
+        def work(seconds, path):
+            time.sleep(float(seconds))
+            open(path, "w").close()
+
+        threading.Thread(target=work, args=query.split(","), daemon=False).start()
+        return answer(str(os.getpid()))
+    if path == "/executor":  # one thread of it is idle
+        executors.append(ThreadPoolExecutor(1))
+        executors[-1].submit(int).result()
+        return answer(str(os.getpid()))
     if path == "/spin":  # keeps Python's lock all the time
         ctypes.PyDLL(None).usleep(int(float(query) * 1e6))
         return answer(str(os.getpid()))

@@ -703,7 +703,25 @@ def do_descriptors(environ, start_response):
 
 
 def do_thread(environ, start_response):
-    threading.Thread(target=time.sleep, args=(60,)).start()
+    """Leaves behind a thread that goes on for a while, one that never ends, but is a daemon, an executor, and functions for the end."""
+    import atexit
+    from concurrent.futures import ThreadPoolExecutor
+
+    def work():
+        time.sleep(0.3)
+        note("thread")
+
+    def farewell():
+        time.sleep(0.2)
+        note("atexit")
+        raise ValueError("atexit has failed")
+
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    threading.Thread(target=work, daemon=False).start()  # a greenlet's are daemons otherwise
+    do_thread.executor = ThreadPoolExecutor(2)
+    do_thread.executor.submit(int).result()
+    atexit.register(note, "last")
+    atexit.register(farewell)
     return plain(start_response)
 
 
