@@ -933,18 +933,20 @@ class Outbox:
                 self.sock.send(packet)
                 return
             except OSError as e:
-                self.refused(e)
+                if not self.refused(e):
+                    return
 
     def refused(self, e):
-        """Waits until the socket takes packets again; ends the process when it never will."""
+        """Waits until the socket takes packets again, and returns True. When it never will, nobody hears what is sent."""
         if e.errno in (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.ENOMEM):
             if e.errno in (errno.ENOBUFS, errno.ENOMEM):
                 sleep(0.001)
             poller = POLL()
             poller.register(self.sock.fileno(), select.POLLOUT)
             poller.poll(1000)
-            return
-        leave()
+            return True
+        cut_off()
+        return False
 
     def send_file(self, packet, fd):
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
@@ -956,7 +958,8 @@ class Outbox:
                     self.sock.sendmsg([packet], rights)
                     break
                 except OSError as e:
-                    self.refused(e)
+                    if not self.refused(e):
+                        break
         self.flush()
 
 
@@ -971,6 +974,15 @@ def leave(code=1):
         except BaseException:
             pass
     os._exit(code)
+
+
+def cut_off():
+    """Of whoever finds that there is no connection: ends the process. In one that was forked it does so to the one who has forked it alone.
+
+    That is all there is in the classes sync and threads. gevent has copied the greenlets of other calls, too, which come to their ends there.
+    """
+    if Exchange.worker.forker in (None, caller()):
+        leave()
 
 
 # --- the worker ---------------------------------------------------------------------------------------------------------------
@@ -1001,6 +1013,7 @@ class Worker:
         self.ticker = None
         self.state_due = 0.0  # about once a second
         self.engine = None
+        self.forker = None  # who has forked this process, if the application has
 
     def configure(self, config):
         self.credit = config.get("credit", 256 << 10)
@@ -1184,7 +1197,8 @@ class Worker:
                     except BlockingIOError:
                         break
                     except OSError:
-                        leave()
+                        cut_off()
+                        break
                     if x.number in self.vanished:
                         x.gone = True
             finally:
@@ -1269,7 +1283,8 @@ class Worker:
                     if due > self.state_due:
                         self.state(due)
                 except OSError:
-                    leave()
+                    cut_off()
+                    return False
                 if n >= environ_at:
                     length, kind, flags, shape, number, size = unpack(buffer)
                 if n < environ_at or kind != 2 or length + 12 > n:
@@ -1416,6 +1431,8 @@ class Threads:
                 if worker.serve():
                     return self.finish()
                 worker.flush()
+            if worker.forker is not None:
+                cut_off()
             item = None
             with worker.mutex:
                 role = False
@@ -1556,6 +1573,9 @@ class Threads:
             worker.queue(frame(RETURNED, item[0]))
         worker.flush()
 
+    def forked(self):
+        pass
+
     def stuck(self, x):
         """The call of x takes long: finds somebody else who reads."""
         if self.seats or self.waiting:
@@ -1638,6 +1658,8 @@ class Greenlets:
             while worker.backlog:
                 worker.run(worker.backlog.popleft())
                 worker.flush()
+            if worker.forker is not None:
+                return cut_off()
             self.away -= 1
             self.resume()
         STDOUT.flush()  # nobody would end the line of a greenlet that has ended
@@ -1647,8 +1669,14 @@ class Greenlets:
             self.ended.set()
 
     def resume(self):
-        if not self.watcher.active:
+        if not self.watcher.active and self.worker.forker is None:
             self.watcher.start(self.readable)
+
+    def forked(self):
+        self.watcher.stop()
+        forker = caller()
+        if isinstance(forker, self.gevent.Greenlet):
+            forker.link(lambda _: leave())  # one of the application's own may have forked
 
     def is_idle(self):
         return self.away == 0
@@ -2123,7 +2151,12 @@ def forked():
     fd = worker.sock.detach()
     if fd >= 0:
         os.close(fd)
-    worker.mutex = worker.outbox.lock = allocate_lock()  # other threads may have held them
+    worker.mutex, worker.outbox.lock = allocate_lock(), allocate_lock()  # other threads may have held them
+    worker.forker = caller()
+    worker.slot.clear()
+    worker.backlog.clear()
+    if worker.engine is not None:
+        worker.engine.forked()
     STDOUT.renew()
     STDERR.renew()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -86,6 +86,32 @@ class TestProcess(unittest.TestCase):
                 self.assertIn("from the parent, child 1", s.get("/fork").text)
                 self.assertEqual(s.get().text, "Hello, World!")
 
+    def test_fork_that_waits(self):
+        """What an application forks may wait. It serves nobody, and the calls of others that gevent has copied do not end it."""
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                s.send(request(1, "/sleep", "0.1"), request(2, "/slow/write"), request(3, "/fork/wait"), request(4, "/big", "160000"))
+                _, slow, fork, big = s.finish(1, 2, 3, 4)
+                self.assertEqual((fork.text, slow.text, len(big.content)), ("5 0", "xxxxx", 160000))
+                self.assertEqual(s.notes(), ["worked", "worked"])
+                s.get("/fork/late")
+                s.wait_note("status 1")
+                self.assertEqual(s.get().text, "Hello, World!")
+                self.assertEqual(s.stop(), 0)
+                self.assertNotIn("Traceback", s.stderr())
+
+    @unittest.skipUnless(HAS_GEVENT, "no gevent")
+    def test_fork_while_others_are_ready(self):
+        """The greenlet that reads, and has let another do something, is copied too."""
+        with Supervisor(kind="gevent") as s:
+            s.send(request(1, "/sleep", "0.02"), *[request(n, "/spin", "0.005") for n in range(2, 8)])
+            s.send(request(8, "/fork/wait"), *[request(n, "/spin", "0.005") for n in range(9, 30)])
+            self.assertEqual(s.finish(*range(1, 30))[7].text, "5 0")
+            s.get("/fork/greenlet")
+            s.wait_note("status 1")
+            self.assertEqual(s.stop(), 0)
+            self.assertEqual(s.notes(), ["worked", "worked", "status 1", "atexit"])
+
     def test_processes(self):
         for kind in ("sync", "threads"):
             with self.subTest(kind), Supervisor(kind=kind) as s:

@@ -671,6 +671,63 @@ def do_fork(environ, start_response):
     return plain(start_response, "from the parent, child %d" % (status >> 8))
 
 
+def do_fork_wait(environ, start_response):
+    """Forks processes that wait for something, one of them as multiprocessing does, and waits for them."""
+    import multiprocessing
+
+    def work():
+        time.sleep(0.3)
+        note("worked")
+
+    pid = os.fork()
+    if pid == 0:
+        work()
+        os._exit(5)
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    process.join()
+    _, status = os.waitpid(pid, 0)
+    return plain(start_response, "%d %d" % (status >> 8, process.exitcode))
+
+
+def do_fork_late(environ, start_response):
+    """Forks when all has been answered."""
+    start_response(OK, [("Content-Length", "1")])
+
+    def body():
+        yield b"x"
+        time.sleep(0.05)
+        pid = os.fork()
+        if pid:
+            note("status %d" % (os.waitpid(pid, 0)[1] >> 8))
+
+    return body()
+
+
+def do_fork_greenlet(environ, start_response):
+    """A greenlet of its own forks, and forgets to end the process."""
+    import atexit
+
+    import gevent
+
+    def work():
+        pid = os.fork()
+        if pid:
+            note("status %d" % (os.waitpid(pid, 0)[1] >> 8))
+
+    atexit.register(note, "atexit")
+    gevent.spawn(work)
+    return plain(start_response)
+
+
+def do_slow_write(environ, start_response):
+    write = start_response(OK, TEXT)
+    for _ in range(5):
+        time.sleep(0.05)
+        write(b"x")
+    return []
+
+
 def do_multiprocessing(environ, start_response):
     import multiprocessing
 
