@@ -623,7 +623,9 @@ class Content:
         x = self.exchange
         worker = x.worker
         while True:
-            if x.done:
+            if x.done:  # what has come can be read, and its end
+                if self.chunks or self.ended and self.failure is None:
+                    return bool(self.chunks)
                 raise ValueError("wsgi.input was read after the response had ended")
             if x.gone:
                 raise Disconnected("the client has left")

@@ -62,6 +62,20 @@ class TestContent(unittest.TestCase):
                         self.assertTrue(r.content == want)
                 self.assertEqual(s.stop(), 0)
 
+    def test_reading_after_the_response(self):
+        """What has come can be read to its end when the response is complete; what has not can no more."""
+        content = os.urandom(800000)
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                s.upload(1, content, path="/echo/length")
+                self.assertTrue(s.finish(1)[0].content == content)
+                s.wait_note("end")
+                s.upload(1, content, path="/echo/length", query="10")
+                self.assertEqual(s.finish(1)[0].content, content[:10])
+                s.wait_note("wsgi.input was read after the response had ended")
+                self.assertEqual(s.stop(), 0)
+                self.assertEqual(len(s.notes()), 2)
+
     def test_nothing_is_left(self):
         """Whatever the answer is, nothing is kept of a request whose content came in parts."""
         content = bytes(300000)

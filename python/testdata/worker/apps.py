@@ -416,6 +416,24 @@ def do_echo_stream(environ, start_response):
         yield data
 
 
+def do_echo_length(environ, start_response):
+    """Reads on when the response is complete, which it is at once when its length is asked for."""
+    read, length = environ["wsgi.input"].read, environ["QUERY_STRING"]
+    start_response(OK, [("Content-Length", length or environ["CONTENT_LENGTH"])])
+    if length:
+        yield read(int(length))
+        try:
+            read()
+        except ValueError as e:
+            note(str(e))
+    while not length:
+        data = read(8192)
+        if not data:
+            note("end")
+            break
+        yield data
+
+
 def do_lines(environ, start_response):
     f = environ["wsgi.input"]
     got = [f.readline(), f.readline(2), f.readline(100), f.readlines(1), f.read(1), f.read(0), list(f), f.read(), f.readline(), f.readlines()]
