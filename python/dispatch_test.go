@@ -216,6 +216,11 @@ func TestClientLeaves(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	stream()
 	h.eventually("the iterable is closed", func() bool { return strings.Contains(read(closed), "closed") })
+
+	silent := h.leave("/stream?1000000,0.001,0") // yields nothing but empty blocks
+	h.eventually("it is called", func() bool { return h.Stats().Workers[0].InFlight == 1 })
+	silent()
+	h.eventually("its iterable is closed", func() bool { return strings.Count(read(closed), "closed") == 2 })
 	h.want(h.get("/"), 200, "Hello, World!")
 
 	large := t.TempDir() + "/large"

@@ -206,10 +206,14 @@ class Exchange:
         if not flags:
             if not worker.ticker.active or worker.slot[-1:] != [self]:
                 worker.flush()  # else the ticker does it, unless the next block does
-            now = monotonic()
-            if now - self.polled > 0.02:
-                self.polled = now
-                worker.poll(self)
+            self.look()
+
+    def look(self):
+        """Looks whether the client has left, every 20 ms at most."""
+        now = monotonic()
+        if now - self.polled > 0.02:
+            self.polled = now
+            self.worker.poll(self)
 
     def end(self):
         """Ends the response after what was queued."""
@@ -270,6 +274,9 @@ class Exchange:
                         self.emit(block)
                         if self.done and (self.method == "HEAD" or not self.head[2]):
                             break
+                        self.beware()
+                    elif not self.done:
+                        self.look()
                         self.beware()
                 if not self.done:
                     if self.holding is not None:

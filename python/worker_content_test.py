@@ -213,6 +213,24 @@ class TestCredit(unittest.TestCase):
                 self.assertEqual(s.finish(1)[0].text, "one two three")
                 self.assertEqual(s.stop(), 0)
 
+    def test_gone_without_content(self):
+        """A response that says nothing learns that its client has left, whether it has begun or not."""
+        for kind in CLASSES:
+            for begun in ("begun", ""):
+                with self.subTest(kind + begun), Supervisor(kind=kind) as s:
+                    s.send(request(1, "/endless/empty", begun))
+                    if begun:
+                        while s.responses.get(1, Response()).text != begun:
+                            s.step()
+                    else:
+                        time.sleep(0.05)
+                    s.send(frame(GONE, 1))
+                    s.finish(1)
+                    s.wait_note("close")
+                    self.assertEqual(s.get().text, "Hello, World!")
+                    self.assertEqual(s.stop(), 0)
+                    self.assertNotIn("Traceback", s.stderr())
+
     def test_many_gone(self):
         """Clients that leave just when they are answered are not remembered for ever."""
         for kind in CLASSES:

@@ -17,12 +17,12 @@ executors = []
 
 
 class Body:
-    def __init__(self, blocks, pause=0.0):
-        self.blocks, self.pause = blocks, pause
+    def __init__(self, blocks, pause=0.0, size=65536):
+        self.blocks, self.pause, self.size = blocks, pause, size
 
     def __iter__(self):
-        for i in range(self.blocks):
-            yield b"x" * 65536
+        for i in range(int(self.blocks)):
+            yield b"x" * int(self.size)
             time.sleep(self.pause)
 
     def close(self):
@@ -140,8 +140,7 @@ def app(environ, start_response):
         return answer("%d %s %s %s" % (n, digest.hexdigest(), environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING")))
     if path == "/stream":
         start_response("200 OK", TEXT)
-        blocks, _, pause = query.partition(",")
-        return Body(int(blocks), float(pause or 0))
+        return Body(*map(float, query.split(",")))
     if path == "/file":
         start_response("200 OK", TEXT)
         name, _, offset = query.partition(",")

@@ -359,6 +359,22 @@ def do_endless(environ, start_response):
     return body()
 
 
+def do_endless_empty(environ, start_response):
+    """Has nothing to say for ever, but looks every 10 ms."""
+    start_response(OK, TEXT)
+
+    def body():
+        try:
+            yield environ["QUERY_STRING"].encode()
+            while True:
+                time.sleep(0.01)
+                yield b""
+        finally:
+            note("close")
+
+    return body()
+
+
 def do_endless_write(environ, start_response):
     write = start_response(OK, TEXT)
     try:
