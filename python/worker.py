@@ -1694,7 +1694,11 @@ class Greenlets:
         return None
 
     def breathe(self):
-        self.gevent.sleep(0)
+        try:
+            self.gevent.sleep(0)
+        except BaseException as e:  # a Timeout that was not cancelled
+            CALLS.pop(caller(), None)  # it need not be this one's
+            log("weir: a call that is over has left this behind: " + format_error(e))
 
     def take_role(self, x):
         slot = self.worker.slot

@@ -73,6 +73,15 @@ class TestThreads(unittest.TestCase):
         with Supervisor(kind="gevent") as s:
             self.assertEqual(s.get("/gevent").text, "gevent._socket3 Greenlet")
 
+    @unittest.skipUnless(HAS_GEVENT, "no gevent")
+    def test_timeout_that_is_forgotten(self):
+        """It ends none but calls of the greenlet that has started it."""
+        with Supervisor(kind="gevent") as s:
+            s.send(request(1, "/sleep", "0.5"), request(2, "/timeout"), *[request(n, "/spin", "0.002") for n in range(3, 80)])
+            self.assertEqual([r.status for r in s.finish(*range(1, 80))], ["200 OK"] * 79)
+            self.assertIn("Timeout: 0.05 seconds", s.stderr())
+            self.assertEqual(s.stop(), 0)
+
 
 class TestProcess(unittest.TestCase):
     def test_logging(self):

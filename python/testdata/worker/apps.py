@@ -820,6 +820,14 @@ def do_die(environ, start_response):
     os._exit(7)
 
 
+def do_timeout(environ, start_response):
+    """Starts a Timeout, and forgets it."""
+    import gevent
+
+    gevent.Timeout(0.05).start()
+    return plain(start_response)
+
+
 def do_gevent(environ, start_response):
     import socket
 
