@@ -16,6 +16,8 @@ type Interpreter struct {
 	Path    string // sys.executable
 	Version string // such as 3.11.2
 	Why     string // it is this one
+
+	options []string // of its command line, for workers
 }
 
 // oldest is the oldest Python that workers run on.
@@ -87,7 +89,9 @@ const probeTime = 30 * time.Second
 func probe(path, why string) (*Interpreter, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTime)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)").Output()
+	c := exec.CommandContext(ctx, path, "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable)")
+	c.Env = append(os.Environ(), "PYTHONSAFEPATH=1") // -P, where there is that
+	out, err := c.Output()
 	version, executable, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	var major, minor int
 	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil || n != 2 {
@@ -99,7 +103,11 @@ func probe(path, why string) (*Interpreter, error) {
 	if executable == "" {
 		executable = path
 	}
-	return &Interpreter{Path: executable, Version: version, Why: why}, nil
+	i := &Interpreter{Path: executable, Version: version, Why: why, options: []string{"-u"}}
+	if minor >= 11 {
+		i.options = append(i.options, "-P") // 3.13 imports a module itself before it runs what -c says
+	}
+	return i, nil
 }
 
 // complaintLines is how many lines are told of what an interpreter has to say, longestComplaint how many octets of them.

@@ -146,3 +146,24 @@ func TestOptions(t *testing.T) {
 		}
 	}
 }
+
+// TestModulesOfOthers: the worker imports its own modules from Python alone: not from where weir was started, nor from where the application is.
+func TestModulesOfOthers(t *testing.T) {
+	elsewhere, dir := t.TempDir(), t.TempDir()
+	for _, name := range []string{"linecache", "token", "socket", "enum", "traceback", "inspect", "importlib", "mmap", "tokenize"} {
+		for _, where := range []string{elsewhere, dir} {
+			if err := os.WriteFile(filepath.Join(where, name+".py"), []byte("raise SystemExit('the wrong "+name+"')\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const program = "import sys\ndef app(environ, start):\n    start('200 OK', [])\n    return [sys.path[0].encode()]\n"
+	if err := os.WriteFile(filepath.Join(dir, "ours.py"), []byte(program), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, start := range []string{elsewhere, dir} {
+		t.Chdir(start)
+		h := host(t, python.Options{Chdir: dir, App: "ours:app"})
+		h.want(h.get("/"), 200, dir)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -70,8 +71,11 @@ func (b *startedBy) run() {
 	}
 }
 
-// bootstrap runs the worker's source, which comes through descriptor 4. Its lines are in tracebacks under a name that tells whose they are.
-const bootstrap = `import linecache
+// bootstrap runs the worker's source, which comes through descriptor 4. Its lines are in tracebacks under a name that tells whose they are. With -c
+// Python looks for modules where weir was started, first of all, before 3.11 whatever its options: nothing there is the worker's.
+const bootstrap = `import sys
+if sys.path[:1] == [""]: del sys.path[0]
+import linecache
 __file__ = "<weir worker>"
 with open(4, encoding="utf-8") as f: source = f.read()
 linecache.cache[__file__] = len(source), None, source.splitlines(True), __file__
@@ -133,7 +137,7 @@ func (s *Supervisor) execute(name string, output []*os.File, connection *os.File
 		return nil, err
 	}
 	defer source.Close()
-	c := exec.Command(s.python.Path, "-u", "-c", bootstrap, name, s.options.App)
+	c := exec.Command(s.python.Path, slices.Concat(s.python.options, []string{"-c", bootstrap, name, s.options.App})...)
 	c.Env = s.environment
 	c.Stdout, c.Stderr = output[0], output[1]
 	c.ExtraFiles = append([]*os.File{connection, source}, marks...)

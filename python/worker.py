@@ -28,8 +28,11 @@ import errno
 import faulthandler
 import fcntl
 import gc
+import importlib
+import inspect
 import io
 import marshal
+import mmap
 import os
 import re
 import select
@@ -1034,8 +1037,6 @@ class Worker:
         fd = config.get("marks")
         self.shares_marks = fd is not None
         if self.shares_marks:
-            import mmap
-
             self.marks = memoryview(mmap.mmap(fd, 4096)).cast("I")
             os.close(fd)
         self.base = {
@@ -1822,8 +1823,6 @@ def load(spec):
     module_name, colon, expression = spec.partition(":")
     if not module_name or not re.match(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z", module_name):
         raise Unusable("%r does not name an application: write module:attribute, module, or 'module:factory()'" % spec)
-    import importlib
-
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as e:
@@ -1901,8 +1900,6 @@ MAKES = "the application has returned a %s, which can be called, and no content:
 
 def not_wsgi(found):
     """What found is, if it is not a WSGI application."""
-    import inspect
-
     is_async = lambda f: inspect.iscoroutinefunction(f) or inspect.isasyncgenfunction(f)
     if inspect.iscoroutine(found):
         found.close()
@@ -2041,8 +2038,6 @@ def prepare(config):
     """Makes the process what the application expects."""
     sys.argv = ["weir"]
     sys.modules["__main__"].__dict__.pop("__file__", None)  # or multiprocessing would run it in the processes that it spawns
-    if sys.path and sys.path[0] in ("", os.path.dirname(os.path.abspath(HERE))):
-        del sys.path[0]
     if config.get("chdir"):
         os.chdir(config["chdir"])
     for directory in reversed([os.getcwd(), *map(os.path.abspath, config.get("pythonpath") or ())]):
