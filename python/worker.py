@@ -95,7 +95,7 @@ class Exchange:
     holding = None
     sent = 0  # octets of content
     credit = 0
-    polled = 0.0
+    flushed = polled = 0.0
     # Of whoever waits (worker.mutex):
     news = False
     role = False
@@ -207,13 +207,14 @@ class Exchange:
             if at >= size:
                 break
         if not flags:
-            if not worker.ticker.active or worker.slot[-1:] != [self]:
-                worker.flush()  # else the ticker does it, unless the next block does
-            self.look()
+            now = monotonic()
+            if now - self.flushed > Ticker.ACTIVE or not worker.ticker.active or worker.slot[-1:] != [self]:
+                self.flushed = now
+                worker.flush()  # else the ticker does it, unless a block that follows does: blocks come one upon another
+            self.look(now)
 
-    def look(self):
+    def look(self, now):
         """Looks whether the client has left, every 20 ms at most."""
-        now = monotonic()
         if now - self.polled > 0.02:
             self.polled = now
             self.worker.poll(self)
@@ -279,7 +280,7 @@ class Exchange:
                             break
                         self.beware()
                     elif not self.done:
-                        self.look()
+                        self.look(monotonic())
                         self.beware()
                 if not self.done:
                     if self.holding is not None:

@@ -206,6 +206,16 @@ class TestResponse(unittest.TestCase):
                 self.assertEqual(s.responses[1].content, b"first")
                 self.assertEqual(s.finish(1)[0].content, b"firstsecond")
 
+    def test_block_is_not_delayed_by_what_keeps_the_lock(self):
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                s.send(request(1, "/compute/stream"))
+                while s.responses.get(1, Response()).text != "firstsecond":
+                    s.step()
+                began = time.monotonic()
+                self.assertEqual(s.finish(1)[0].text, "firstsecondthird")
+                self.assertGreater(time.monotonic() - began, 0.3)
+
     def test_block_after_a_wait_for_credit(self):
         for kind in CLASSES:
             with self.subTest(kind), Supervisor(kind=kind, auto_credit=False) as s:

@@ -392,6 +392,18 @@ def do_slow_stream(environ, start_response):
     yield b"second"
 
 
+def do_compute_stream(environ, start_response):
+    """Computes something that keeps Python's lock while a block is on its way."""
+    import ctypes
+
+    start_response(OK, TEXT)
+    yield b"first"
+    time.sleep(0.1)
+    yield b"second"
+    ctypes.PyDLL(None).usleep(500000)
+    yield b"third"
+
+
 def do_sleep(environ, start_response):
     time.sleep(float(environ["QUERY_STRING"]))
     return plain(start_response, threading.current_thread().name)
