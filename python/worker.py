@@ -357,7 +357,10 @@ class Exchange:
         if self.state == SENT or self.done or self.gone:
             return
         fields = [check_field(name, value) and (name, value) for name, value in headers]
-        self.worker.queue(frame(HINTS, self.number, marshal.dumps(fields, 2)))
+        octets = marshal.dumps(fields, 2)
+        if len(octets) > PIECE:
+            raise ValueError("the early hints are too long: %d octets" % len(octets))
+        self.worker.queue(frame(HINTS, self.number, octets))
         self.worker.flush()
 
     def publish(self, topic, data):

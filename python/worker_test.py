@@ -278,6 +278,9 @@ class TestExtensions(unittest.TestCase):
             with self.subTest(kind), Supervisor(kind=kind) as s:
                 r = s.get("/hints")
                 self.assertEqual((r.hints, r.text), ([("Link", "</a.css>; rel=preload")], "hinted"))
+                r = s.get("/hints/long")
+                self.assertEqual(r.hints, [])
+                self.assertIn("the early hints are too long", r.text)
                 self.assertEqual(s.get("/publish").text, "(42, 3)")
                 self.assertEqual(s.published, ("chat", "m\xfc".encode()))
                 r = s.get("/hold")

@@ -600,6 +600,13 @@ def do_hints(environ, start_response):
     return plain(start_response, "hinted")
 
 
+def do_hints_long(environ, start_response):
+    try:
+        environ["wsgi.early_hints"]([("Link", "<%s>" % ("x" * 200))] * 1000)
+    except ValueError as e:
+        return plain(start_response, str(e))
+
+
 def do_publish(environ, start_response):
     return plain(start_response, repr(environ["weir.hub"].publish("chat", "m\xfc")))
 
