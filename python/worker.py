@@ -550,7 +550,7 @@ def plain_file(filelike):
             filelike.flush()
         fd = raw.fileno()
         info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode) or not raw.readable():
+        if not stat.S_ISREG(info.st_mode) or not info.st_size or not raw.readable():  # those in /proc are 0 octets long
             return None
         offset = filelike.tell()
         return fd, offset, max(0, info.st_size - offset)

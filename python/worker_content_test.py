@@ -264,6 +264,8 @@ class TestFile(unittest.TestCase):
 
     def test_files(self):
         n = len(self.content)
+        with open("/proc/version", "rb") as f:
+            version = f.read()
         cases = [
             ("/file", "", self.content, (0, n), str(n)),
             ("/file/offset", "", self.content[21:28], (21, 7), "7"),
@@ -272,6 +274,8 @@ class TestFile(unittest.TestCase):
             ("/file/bytes", "", b"23456789", None, None),
             ("/file/gzip", "", b"unzipped", None, None),
             ("/file/middleware", "", self.content.upper(), None, None),
+            ("/file/empty", "", b"", None, None),
+            ("/file/proc", "", version, None, None),  # which says that it is empty
             ("/file/write", "", b"before " + self.content, (0, n), None),
         ]
         for kind in CLASSES:

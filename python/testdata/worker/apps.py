@@ -545,6 +545,16 @@ class NotingFile(io.FileIO):
     pass
 
 
+def do_file_proc(environ, start_response):
+    start_response(OK, TEXT)
+    return environ["wsgi.file_wrapper"](open("/proc/version", "rb"))
+
+
+def do_file_empty(environ, start_response):
+    start_response(OK, TEXT)
+    return environ["wsgi.file_wrapper"](tempfile.TemporaryFile())
+
+
 def do_file_offset(environ, start_response):
     f = open(path_of(environ), "rb")
     f.read(5)
