@@ -66,6 +66,13 @@ func TestPreloadThreads(t *testing.T) {
 	h.eventually("that is logged", func() bool { return strings.Contains(h.log.String(), "heart") })
 }
 
+// TestPreloadReplacedOutput: a template forks whatever the application has made of sys.stdout and sys.stderr.
+func TestPreloadReplacedOutput(t *testing.T) {
+	h := host(t, python.Options{App: "replaced:app", Preload: true, Workers: 2})
+	h.want(h.get("/"), 200, "served")
+	h.eventually("what it prints is logged", func() bool { return strings.Contains(h.log.String(), "printed") })
+}
+
 // TestTemplateDeath: workers do not notice, and a new template forks those that come later.
 func TestTemplateDeath(t *testing.T) {
 	h := host(t, python.Options{Workers: 2, Preload: true})

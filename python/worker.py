@@ -817,7 +817,7 @@ class Stream(io.TextIOWrapper):
     mode = "w"
 
     def __init__(self, stream, lines):
-        super().__init__(stream.buffer, encoding="utf-8", errors="backslashreplace", write_through=True)
+        super().__init__(stream.detach(), encoding="utf-8", errors="backslashreplace", write_through=True)
         self.lines = lines
 
     def write(self, text):
@@ -984,12 +984,17 @@ POLL = getattr(select, "poll", None)
 
 def leave(code=1):
     """Ends the process at once: nobody would hear what it has to say."""
+    flush_all()
+    os._exit(code)
+
+
+def flush_all():
+    """Has leave what was printed. In the place of sys.stdout and sys.stderr there may be anything."""
     for flush in (lambda: sys.stdout.flush(), lambda: sys.stderr.flush(), STDOUT.flush_all, STDERR.flush_all):
         try:
             flush()
         except BaseException:
             pass
-    os._exit(code)
 
 
 def cut_off():
@@ -1960,8 +1965,7 @@ class Template:
             fds = array.array("i", rights[0][2] if rights else b"")
             if len(fds) != self.RIGHTS:
                 leave()
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
+            flush_all()
             try:
                 pid = fork_orphan()
             except OSError as e:
@@ -2048,7 +2052,8 @@ def prepare(config):
         if directory in sys.path:
             sys.path.remove(directory)
         sys.path.insert(0, directory)
-    sys.stdout, sys.stderr = Stream(sys.stdout, STDOUT), Stream(sys.stderr, STDERR)
+    sys.stdout = sys.__stdout__ = Stream(sys.stdout, STDOUT)  # which lasts, when the application puts another in its place
+    sys.stderr = sys.__stderr__ = Stream(sys.stderr, STDERR)
 
 
 def ignore_signals():
