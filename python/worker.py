@@ -764,36 +764,51 @@ class Lines:
 
     def renew(self):
         self.lock = RLock()  # a finalizer, or what handles a signal, may write in the middle of a write
-        self.begun = {}  # who -> what they have written of a line that has not ended
+        self.begun = {}  # who -> the Exchange of their call, if it is one, and what they have written in it of a line that has not ended
 
     def write(self, text):
         if not isinstance(text, str):
             raise TypeError("only str can be written here, not " + type(text).__name__)
         me = caller()
-        whole = self.begun.pop(me, "") + text if self.begun else text
+        x = CALLS.get(me)
+        whole = text
+        if self.begun:
+            of, rest = self.begun.pop(me, (x, ""))
+            if of is x:
+                whole = rest + text
+            else:
+                self.send(of, rest + "\n")
         end = whole.rfind("\n") + 1
         if len(whole) - end >= LINE:
             whole += "\n"
             end = len(whole)
         if end < len(whole):
-            self.begun[me] = whole[end:]
+            self.begun[me] = x, whole[end:]
         if end:
-            self.send(me, whole[:end])
+            self.send(x, whole[:end])
         return len(text)
 
     def flush(self):
         """Ends the line that the caller has begun."""
-        me = caller()
-        rest = self.begun.pop(me, "") if self.begun else ""
-        if rest:
-            self.send(me, rest + "\n")
+        if self.begun:
+            self.end(caller())
 
     def flush_all(self):
         for me in list(self.begun):
-            self.send(me, self.begun.pop(me, "") + "\n")
+            self.end(me)
 
-    def send(self, me, text):
-        x = CALLS.get(me)
+    def flush_ended(self):
+        """Ends the lines of calls that have ended."""
+        for me, (x, _) in list(self.begun.items()):
+            if CALLS.get(me) is not x:
+                self.end(me)
+
+    def end(self, me):
+        x, rest = self.begun.pop(me, (None, ""))
+        if rest:
+            self.send(x, rest + "\n")
+
+    def send(self, x, text):
         data = text.encode("utf-8", "backslashreplace")
         if x is not None:
             front = tag(x)
@@ -1744,7 +1759,7 @@ class Greenlets:
 
 class Ticker:
     """A thread that looks whether a call takes long: then what has been finished before it leaves, the supervisor is told, and another thread
-    reads on.
+    reads on. It ends lines that calls have left without an end, too.
 
     To look costs, because the thread needs Python's lock for it: 6 us for each request of 80 us, when it looks every millisecond. So it does that
     only for a while after a call has taken long, else every 5 ms. It sleeps while nothing is done.
@@ -1794,6 +1809,9 @@ class Ticker:
             if outbox.frames and outbox.flushes == flushes:
                 outbox.flush()
             flushes = outbox.flushes
+            if STDOUT.begun or STDERR.begun:
+                STDOUT.flush_ended()
+                STDERR.flush_ended()
             last = x
             quiet = now - worked > self.QUIET and not outbox.frames
             self.active = now < until and not quiet

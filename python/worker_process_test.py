@@ -89,6 +89,18 @@ class TestProcess(unittest.TestCase):
             s.get("/errors")
             self.assertEqual(s.notes(), ["\u20ac \\ud800 \x00 \xff", "ab", "printed \\udfff", "stdout \\udfff"])
 
+    def test_lines_end_with_the_call(self):
+        """What a call has written is its own line, whether the next one of the thread writes something or not."""
+        partial, line = "\x1e%d GET /partial\x1fbegun by partial", "\x1e%d GET /line\x1fa line of line"
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                s.send(request(1, "/partial") + request(2, "/line") + request(3, "/partial"))
+                s.finish(1, 2, 3)
+                end = time.monotonic() + 5
+                while "/partial" not in s.raw_stderr()[len(partial % 1) :] and time.monotonic() < end:
+                    time.sleep(0.01)
+                self.assertCountEqual(s.raw_stderr().split("\n"), [partial % 1, line % 2, partial % 3, ""])
+
     def test_fork(self):
         for kind in CLASSES:
             with self.subTest(kind), Supervisor(kind=kind) as s:

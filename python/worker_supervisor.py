@@ -151,8 +151,11 @@ class Supervisor:
             self.unsent.pop(0)
 
     def stderr(self):
+        return untagged(self.raw_stderr())
+
+    def raw_stderr(self):
         self.errors.seek(0)
-        return untagged(self.errors.read().decode("utf-8"))
+        return self.errors.read().decode("utf-8")
 
     def notes(self):
         return [line[5:] for line in self.stderr().splitlines() if line.startswith("NOTE ")]

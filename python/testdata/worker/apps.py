@@ -107,7 +107,17 @@ def do_dots(environ, start_response):
         print("." * 1000, end="")
         sys.stderr.write("." * 1000)
     start_response(OK, [])
-    return [str(sum(len(text) for s in streams for text in s.begun.values())).encode()]
+    return [str(sum(len(text) for s in streams for _, text in s.begun.values())).encode()]
+
+
+def do_partial(environ, start_response):
+    sys.stderr.write("begun by partial")
+    return plain(start_response)
+
+
+def do_line(environ, start_response):
+    print("a line of line", file=sys.stderr)
+    return plain(start_response)
 
 
 def do_late(environ, start_response):
