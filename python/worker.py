@@ -799,7 +799,7 @@ class Lines:
 
     def flush_ended(self):
         """Ends the lines of calls that have ended."""
-        for me, (x, _) in list(self.begun.items()):
+        for me, (x, _) in self.begun.copy().items():
             if CALLS.get(me) is not x:
                 self.end(me)
 
@@ -1004,7 +1004,7 @@ def leave(code=1):
 
 
 def flush_all():
-    """Has leave what was printed. In the place of sys.stdout and sys.stderr there may be anything."""
+    """Sends what was printed. In the place of sys.stdout and sys.stderr there may be anything."""
     for flush in (lambda: sys.stdout.flush(), lambda: sys.stderr.flush(), STDOUT.flush_all, STDERR.flush_all):
         try:
             flush()
