@@ -1,6 +1,7 @@
 package deploy_test
 
 import (
+	"bytes"
 	"net"
 	"net/http"
 	"os"
@@ -72,8 +73,9 @@ func TestUnitPeriods(t *testing.T) {
 	if example == nil {
 		t.Fatal("docs/deploy.md has no weir.toml")
 	}
-	path := filepath.Join(t.TempDir(), "weir.toml")
-	if err := os.WriteFile(path, example[1], 0o600); err != nil {
+	dir := t.TempDir() // in the place of the site's, for weir config looks whether it is there
+	path := filepath.Join(dir, "weir.toml")
+	if err := os.WriteFile(path, bytes.ReplaceAll(example[1], []byte("/srv/mysite"), []byte(dir)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	options := strings.Fields(strings.ReplaceAll(find(`(?m)^ExecStart=\S+ (.*)`), "/etc/weir/weir.toml", path))
