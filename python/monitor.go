@@ -176,14 +176,9 @@ type stuckRequest struct {
 func (w *worker) endStuck(stuck []stuckRequest) {
 	s := w.supervisor
 	for _, one := range stuck {
-		outcome := "cut off"
-		switch {
-		case one.gone:
-			outcome = "whose client has left"
-		case one.request.fail(timeoutAnswer):
-			outcome = "answered 504"
-		}
+		outcome := "whose client has left"
 		if !one.gone {
+			outcome = one.request.fail(timeoutAnswer)
 			one.request.abandon()
 		}
 		s.log.Error("worker is stuck in a request, "+outcome+"; the stacks of its threads follow, and it is replaced",

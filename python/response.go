@@ -100,11 +100,11 @@ func (r *request) write(content []byte) {
 // abandon tells the worker that nobody waits for the response any more.
 func (r *request) abandon() { r.Left() }
 
-// fail ends the response with answer, or cuts it off when it has begun.
-func (r *request) fail(answer *app.Response) (answered bool) {
+// fail ends the response with answer, or cuts it off when it has begun. outcome is which of it, for the log.
+func (r *request) fail(answer *app.Response) (outcome string) {
 	if r.deferred.Answer(answer) == nil {
-		return true
+		return "answered " + answer.Status[:3]
 	}
 	r.deferred.Abort(app.ErrAbort) // which does nothing when the client has left
-	return false
+	return "cut off"
 }

@@ -241,11 +241,7 @@ func (s *Supervisor) lost(r *request, w *worker) {
 	if again || gone {
 		return
 	}
-	outcome := "cut off"
-	if r.fail(diedAnswer) {
-		outcome = "answered 502"
-	}
-	s.log.Error("worker "+w.fate()+" in a request, "+outcome, "pid", w.pid, "status", w.status, about)
+	s.log.Error("worker "+w.fate()+" in a request, "+r.fail(diedAnswer), "pid", w.pid, "status", w.status, about)
 }
 
 // kill ends the process.

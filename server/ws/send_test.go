@@ -78,13 +78,8 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// TestSlowClient: what waits for a client is bounded, the sender is told, and again when there is room.
-func TestSlowClient(t *testing.T) {
-	const limit = 1 << 20
-	r := newRecorder()
-	s := serve(t, r.application(websocket.Upgrader{MaxUnsent: limit}))
-	_, in := s.open(t, "")
-	c := r.conn(t)
+// drains has something when the client of c has caught up.
+func drains(c websocket.Conn) <-chan struct{} {
 	drained := make(chan struct{}, 1)
 	c.Watch(&watcher{drained: func() {
 		select {
@@ -92,6 +87,17 @@ func TestSlowClient(t *testing.T) {
 		default:
 		}
 	}})
+	return drained
+}
+
+// TestSlowClient: what waits for a client is bounded, the sender is told, and again when there is room.
+func TestSlowClient(t *testing.T) {
+	const limit = 1 << 20
+	r := newRecorder()
+	s := serve(t, r.application(websocket.Upgrader{MaxUnsent: limit}))
+	_, in := s.open(t, "")
+	c := r.conn(t)
+	drained := drains(c)
 	data := make([]byte, 10_000)
 	sent := 0
 	for {
@@ -137,13 +143,7 @@ func TestFull(t *testing.T) {
 			s := serve(t, r.application(websocket.Upgrader{MaxUnsent: c.limit}))
 			_, in := s.open(t, "")
 			conn := r.conn(t)
-			drained := make(chan struct{}, 1)
-			conn.Watch(&watcher{drained: func() {
-				select {
-				case drained <- struct{}{}:
-				default:
-				}
-			}})
+			drained := drains(conn)
 			var sent atomic.Int64
 			stuck := make(chan struct{})
 			go func() {
