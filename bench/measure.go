@@ -64,6 +64,9 @@ func (m *measurer) measureLoad(ctx context.Context, c benchCase) {
 		}
 		running = append(running, p)
 	}
+	if c.share > 0 {
+		m.findCapacities(ctx, c, running)
+	}
 	for round := range c.rounds(m.opts.rounds) {
 		for i := range running {
 			p := running[(i+round)%len(running)]
@@ -97,21 +100,48 @@ func (m *measurer) checkAndWarm(ctx context.Context, p *process, c benchCase) er
 	if err := verify(p.server, p.Addr, c); err != nil {
 		return fmt.Errorf("verifying: %w", err)
 	}
-	args := loadArgs(c, p.server.entry.Routes[c.route], p.Addr, warmUp)
-	if c.share > 0 { // the warming up tells what the share is of, once for all such cases
-		args = rateArgs(c, p.server.entry.Routes, p.Addr, 0, max(warmUp, m.opts.duration))
-	}
-	result, err := runSelf(ctx, args)
-	if err != nil {
+	if _, err := faultless(runSelf(ctx, loadArgs(c, p.server.entry.Routes[c.route], p.Addr, warmUp))); err != nil {
 		return fmt.Errorf("warming up: %w", err)
 	}
-	if len(result.Problems) > 0 {
-		return fmt.Errorf("warming up: %s", strings.Join(result.Problems, "; "))
-	}
-	if c.share > 0 && m.capacity[p.server.Name] == 0 {
-		m.capacity[p.server.Name] = result.PerSecond
-	}
 	return p.Alive()
+}
+
+// faultless is a run in which every answer was right.
+func faultless(result *loadResult, err error) (*loadResult, error) {
+	if err == nil && len(result.Problems) > 0 {
+		err = errors.New(strings.Join(result.Problems, "; "))
+	}
+	return result, err
+}
+
+// capacityRounds is how many closed loops tell what a server can do.
+const capacityRounds = 3
+
+// findCapacities measures what each server can do, as the client knows it that sends at a fixed rate, in turns as ever: once for all the
+// cases that take a share of it. A server whose run has failed gets 0, which no case takes a share of.
+func (m *measurer) findCapacities(ctx context.Context, c benchCase, running []*process) {
+	found := make(map[string][]float64)
+	for round := range capacityRounds {
+		for i := range running {
+			p := running[(i+round)%len(running)]
+			if m.capacity[p.server.Name] > 0 {
+				continue
+			}
+			c := c.with(p.server)
+			result, err := faultless(runSelf(ctx, rateArgs(c, p.server.entry.Routes, p.Addr, 0, c.length(m.opts.duration))))
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				m.add(runRecord{Case: c.Name, Server: p.server.Name, FailedWith: "finding what it can do: " + err.Error()})
+				continue
+			}
+			found[p.server.Name] = append(found[p.server.Name], result.PerSecond)
+		}
+	}
+	for name, rates := range found {
+		m.capacity[name] = median(rates)
+	}
 }
 
 func (m *measurer) loadOnce(ctx context.Context, p *process, c benchCase) (record runRecord) {
@@ -157,7 +187,9 @@ func (m *measurer) load(ctx context.Context, p *process, c benchCase) (*loadResu
 	if c.Kind == fixedRate {
 		rate, capacity := c.rate, 0.0
 		if c.share > 0 {
-			capacity = m.capacity[p.server.Name]
+			if capacity = m.capacity[p.server.Name]; capacity == 0 {
+				return nil, errors.New("what the server can do is not known, and the case takes a share of it")
+			}
 			rate = c.share * capacity
 		}
 		args := rateArgs(c, routes, p.Addr, rate, length)
