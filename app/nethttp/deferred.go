@@ -221,12 +221,7 @@ func (d *deferred) Close() error {
 
 // complete tells whether the response is complete, when nothing follows. d.mu is held.
 func (d *deferred) complete() error {
-	// Without content there is a length, unless that of a GET is asked for.
-	size := int64(0)
-	if d.res.empty() {
-		size = -1
-	}
-	if err := d.res.sendHead(size); err != nil {
+	if err := d.res.sendHead(0); err != nil {
 		return err
 	}
 	if d.excess {

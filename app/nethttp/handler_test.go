@@ -79,6 +79,7 @@ func TestHandler(t *testing.T) {
 		{"204", "GET", body("204 No Content", nil, text("")), `204 - - ""`, ""},
 		{"204 with content", "GET", body("204 No Content", nil, text("x")), `204 - - ""`, ""},
 		{"304", "GET", body("304 Not Modified", length("7"), text("x")), `304 text/plain 7 ""`, ""},
+		{"304 without content", "GET", body("304 Not Modified", typed, text("")), `304 text/plain - ""`, ""},
 		{"nil", "GET", body("200 OK", typed, func() app.Body { return nil }), `200 text/plain 0 ""`, ""},
 		{"sequence", "GET", body("200 OK", typed, func() app.Body { return chunks([]string{"a", "", "b"}, nil) }), `200 text/plain - "ab"`, ""},
 		{"declared", "GET", body("200 OK", length("2"), func() app.Body { return chunks([]string{"a", "b"}, nil) }), `200 text/plain 2 "ab"`, ""},

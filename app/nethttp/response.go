@@ -113,7 +113,7 @@ func (res *response) sendHead(size int64) error {
 	for _, h := range res.headers {
 		header.Add(h.Name, h.Value)
 	}
-	if res.length < 0 {
+	if res.length < 0 && (size > 0 || !res.empty()) { // 0 is more likely content that was left out, of a HEAD or a 304
 		res.length = size
 	}
 	if res.code == http.StatusResetContent {
@@ -197,9 +197,6 @@ func (res *response) pull(body app.Body) error {
 	sized, isSized := body.(app.Sized)
 	if isSized && !res.sent {
 		size = sized.Size()
-		if res.head && size == 0 { // more likely a body that was left out than an empty one
-			size = -1
-		}
 	}
 	for {
 		chunk, err := body.Next()
