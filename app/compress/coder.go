@@ -1,6 +1,7 @@
 package compress
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -94,7 +95,7 @@ const short = 64 << 10
 
 // coder returns the coder of a response of size octets, -1 for not known; nil when there are too many.
 func (r *request) coder(size int64) app.Coder {
-	c := &coder{codec: r.codec}
+	c := &coder{codec: r.codec, left: size}
 	if size < 0 || size > short {
 		if r.streams.Add(1) > r.maxStreams {
 			r.streams.Add(-1)
@@ -110,8 +111,12 @@ type coder struct {
 	*codec
 	w     writer // nil before the first chunk, and after the last
 	out   output
+	left  int64  // octets of content that are to come, -1 for not known
 	leave func() // a stream ends; nil: it does not count
 }
+
+// errShort takes the place of the end of a compressed response whose content is not all there: without it the client took what it has for the whole.
+var errShort = errors.New("compress: the content is shorter than its Content-Length")
 
 // output collects what a writer writes.
 type output struct{ octets []byte }
@@ -123,6 +128,13 @@ func (o *output) Write(p []byte) (int, error) {
 
 // Encode implements app.Coder.
 func (c *coder) Encode(dst, chunk []byte, last bool) ([]byte, error) {
+	if c.left >= 0 { // the server cannot tell any more
+		chunk = chunk[:min(int64(len(chunk)), c.left)]
+		c.left -= int64(len(chunk))
+		if last && c.left > 0 {
+			return dst, errShort
+		}
+	}
 	if len(chunk) == 0 && !last {
 		return dst, nil
 	}

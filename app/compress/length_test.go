@@ -1,0 +1,79 @@
+package compress_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/app/apptest"
+	"github.com/weirhttp/weir/app/compress"
+)
+
+// TestDeclaredLength: content that is not as long as its Content-Length says is no more a whole response than without compression: where there is less
+// the client is told by a 500 or a connection that is cut off, and of more it gets what was declared.
+func TestDeclaredLength(t *testing.T) {
+	content := bytes.Repeat([]byte(text), 2)
+	ways := func(headers []app.Header) map[string]app.Application {
+		return map[string]app.Application{
+			"bytes": func(_ *app.Environ, start app.StartResponse) app.Body {
+				start("200 OK", headers)
+				return app.Bytes(content)
+			},
+			"reader": func(_ *app.Environ, start app.StartResponse) app.Body {
+				start("200 OK", headers)
+				return app.Reader(bytes.NewReader(content))
+			},
+			"write": func(_ *app.Environ, start app.StartResponse) app.Body {
+				write := start("200 OK", headers)
+				_, _ = write(content[:1000])
+				return app.Bytes(content[1000:])
+			},
+			"answer": func(environ *app.Environ, _ app.StartResponse) app.Body {
+				_ = environ.Defer().Answer(&app.Response{Status: "200 OK", Headers: headers, Content: content})
+				return nil
+			},
+			"deferred": func(environ *app.Environ, _ app.StartResponse) app.Body {
+				d := environ.Defer()
+				_ = d.Start("200 OK", headers)
+				_, _ = d.Write(content[:1000])
+				_, _ = d.Write(content[1000:])
+				_ = d.Close()
+				return nil
+			},
+		}
+	}
+	for _, declared := range []int{len(content) + 1, len(content), 2000} {
+		headers := []app.Header{field("Content-Type", "text/plain"), field("Content-Length", fmt.Sprint(declared))}
+		for way, application := range ways(headers) {
+			for _, coding := range []string{"gzip", "zstd", "br"} {
+				t.Run(fmt.Sprint(declared, "/", way, "/", coding), func(t *testing.T) {
+					server := apptest.NewServer(t, compressed(t, application, compress.Options{}))
+					r, _ := http.NewRequest("GET", server.URL, nil)
+					r.Header.Set("Accept-Encoding", coding)
+					res, err := server.Client.Do(r)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer res.Body.Close()
+					raw, err := io.ReadAll(res.Body)
+					if declared > len(content) {
+						if err == nil && res.StatusCode == 200 {
+							t.Errorf("%d octets pass for the whole", len(raw))
+						}
+						return
+					}
+					if got := res.Header.Get("Content-Encoding"); got != coding {
+						t.Fatalf("Content-Encoding: %q", got)
+					}
+					got, wrong := io.ReadAll(decoder(t, coding, bytes.NewReader(raw)))
+					if err != nil || wrong != nil || !bytes.Equal(got, content[:declared]) {
+						t.Errorf("%d octets (%v, %v), want %d", len(got), err, wrong, declared)
+					}
+				})
+			}
+		}
+	}
+}
