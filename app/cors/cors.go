@@ -45,7 +45,8 @@ type policy struct {
 // New returns application with that policy. An error names the field of the options that is wrong.
 //
 // A preflight is answered here, with 204, and does not reach the application. Other requests do, whatever their origin: it is the browser that
-// keeps the answer from a page. Where the answer depends on the origin, Vary says so. What the application says about CORS itself stays.
+// keeps the answer from a page. Where the answer depends on the origin, Vary says so; with "*" all answers are alike. What the application says about
+// CORS itself stays.
 func New(application app.Application, options Options) (app.Application, error) {
 	p, err := newPolicy(options)
 	if err != nil {
@@ -135,12 +136,13 @@ func (p *policy) allows(origin string) bool {
 	})
 }
 
-// allow adds to the head of an answer what concerns requests from origin, "" for none.
+// allow adds to the head of an answer what concerns requests from origin, "" for none. What anybody may have says so to all, since it does not vary: a cache
+// gives a page what it has from a request without an origin.
 func (p *policy) allow(h *app.Head, origin string) {
 	if !p.any {
 		h.Vary("Origin")
 	}
-	if origin == "" || !p.allows(origin) {
+	if !p.allows(origin) {
 		return
 	}
 	if p.any {

@@ -52,7 +52,7 @@ func TestCORS(t *testing.T) {
 		"null":                  {listed, "null", "", "", "", vary, "", ""},
 		"null, listed":          {cors.Options{Origins: []string{"null"}}, "null", "", "", "null", vary, "", ""},
 		"any":                   {anyone, "https://anywhere.com", "", "", "*", "Cookie", "", ""},
-		"any, same origin":      {anyone, "", "", "", "", "Cookie", "", ""},
+		"any, same origin":      {anyone, "", "", "", "*", "Cookie", "", ""},
 		"preflight":             {listed, "https://example.com", "PUT", "x-token, Accept", "https://example.com", preflightVary, "true", "Access-Control-Max-Age: 600"},
 		"preflight, methods":    {listed, "https://example.com", "GET", "", "https://example.com", preflightVary, "true", "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE"},
 		"preflight, headers":    {listed, "https://example.com", "GET", "", "https://example.com", preflightVary, "true", "Access-Control-Allow-Headers: X-Token"},
