@@ -3,6 +3,9 @@ package server_test
 import (
 	"bytes"
 	"io"
+	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -158,6 +161,51 @@ func TestHTTP2DeferredBlocking(t *testing.T) {
 		if body := <-answers; body != "answer" {
 			t.Errorf("got %q", body)
 		}
+	}
+}
+
+// TestHTTP2SlowBlocking: an answer that is in memory or in a file has no place among the calls that may block while its client takes it.
+func TestHTTP2SlowBlocking(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "content")
+	content := bytes.Repeat([]byte("0123456789"), 1<<20)
+	if err := os.WriteFile(name, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	inMemory := func(_ *app.Environ, start app.StartResponse) app.Body {
+		start("200 OK", nil)
+		return app.Bytes(content)
+	}
+	file := func(_ *app.Environ, start app.StartResponse) app.Body {
+		f, err := os.Open(name)
+		if err != nil {
+			panic(err)
+		}
+		start("200 OK", nil)
+		return app.FileWrapper(f, 0)
+	}
+	for name, application := range map[string]app.Application{
+		"in memory": inMemory, "in memory, blocking": app.Blocking(inMemory), "file": file, "file, blocking": app.Blocking(file),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, client := serveHTTP2(t, server.Config{MaxBlocking: 1, Application: application})
+			var waiting []*http.Response
+			for range 3 {
+				response, err := client.Get(s.url("/"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer response.Body.Close()
+				if response.StatusCode != 200 {
+					t.Fatalf("with %d clients that do not read: %s", len(waiting), response.Status)
+				}
+				waiting = append(waiting, response)
+			}
+			for _, response := range waiting {
+				if got, err := io.ReadAll(response.Body); err != nil || !bytes.Equal(got, content) {
+					t.Errorf("%d octets, %v", len(got), err)
+				}
+			}
+		})
 	}
 }
 

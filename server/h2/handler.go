@@ -60,8 +60,8 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	a.ServeHTTP(w, r)
 }
 
-// call is the call of the application for one request. It takes a place among the applications that may block, until it is over or
-// the answer is deferred.
+// call is the call of the application for one request. It takes a place among the applications that may block, until it is over, the answer is
+// deferred, or the application has no more to do with it.
 type call struct {
 	*handler
 	response *response
@@ -90,10 +90,22 @@ func (c *call) application(environ *app.Environ, start app.StartResponse) app.Bo
 		return d
 	})
 	body := application(environ, start)
-	if body == nil {
+	for blocking, ok := body.(*app.BlockingBody); ok && c.occupied; blocking, ok = body.(*app.BlockingBody) {
+		body = blocking.Call()
+	}
+	if !runs(body) {
 		c.vacate()
 	}
 	return body
+}
+
+// runs tells whether the application has still to be called for a body. Content in memory and files are sent without it, at the pace of the client.
+func runs(body app.Body) bool {
+	if _, file := body.(app.Filer); file || body == nil {
+		return false
+	}
+	_, inMemory := app.Whole(body)
+	return !inMemory
 }
 
 func (c *call) vacate() {
