@@ -94,6 +94,18 @@ func TestOpenFiles(t *testing.T) {
 	s.eventually("what was sent is closed", func() bool { return openBelow(t, dir) == maxOpen })
 }
 
+// TestNoOpenFiles: with a negative MaxOpen no file stays open that is not being sent.
+func TestNoOpenFiles(t *testing.T) {
+	dir := files(t)
+	s := site(t, dir, static.Options{MaxOpen: -1})
+	for range 3 {
+		if r := s.ask("GET", "/s/large.bin"); !bytes.Equal(r.content, large) {
+			t.Fatalf("%s, %d octets", r.Status, len(r.content))
+		}
+	}
+	s.eventually("nothing is open", func() bool { return openBelow(t, dir) == 0 })
+}
+
 // TestClose: a Site that was closed has no file open but those that are being sent.
 func TestClose(t *testing.T) {
 	dir := files(t)

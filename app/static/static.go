@@ -31,7 +31,7 @@ type Options struct {
 	// Immutable are the paths, from the directory on, without a leading slash, whose content never changes: they are sent with the longest
 	// Cache-Control there is. nil: none.
 	Immutable *regexp.Regexp
-	// MaxOpen is how many files stay open when nobody is sent them. 0: 128.
+	// MaxOpen is how many files stay open when nobody is sent them. 0: 128; negative: none.
 	MaxOpen int
 	// Logger is told of files that cannot be read. nil: slog.Default.
 	Logger *slog.Logger
@@ -62,7 +62,7 @@ func New(dir string, options Options) (*Site, error) {
 	if options.MaxOpen == 0 {
 		options.MaxOpen = 128
 	}
-	return &Site{options: options, root: root, cache: cache{maxOpen: options.MaxOpen}}, nil
+	return &Site{options: options, root: root, cache: cache{maxOpen: max(options.MaxOpen, 0)}}, nil
 }
 
 // Close closes what the Site has open; files that are being sent stay open until they were. The Site answers 404 from then on.
