@@ -205,9 +205,12 @@ func (d *interceptDeferred) SendFile(file *os.File, offset, count int64) error {
 		return ErrGone
 	}
 	content := make([]byte, count)
-	_, err := file.ReadAt(content, offset)
-	if err == nil || err == io.EOF {
+	n, err := file.ReadAt(content, offset)
+	switch {
+	case n == len(content):
 		err = d.add(content)
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		d.giveUp(err)

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -81,6 +82,22 @@ func TestIntercept(t *testing.T) {
 				t.Errorf("too large: %d %q, %v", large.Code, large, large.Err)
 			}
 		})
+	}
+}
+
+// TestInterceptFile: the content of a file is taken too. One that turns out to be shorter is no content with zeros in the place of what is missing.
+func TestInterceptFile(t *testing.T) {
+	for count, want := range map[int64]string{0: "200 []", 4: "200 [abcd]", 6: "200 [abcdef]", 7: "500 Internal Server Error\n"} {
+		r := apptest.New(t, intercepted(func(environ *app.Environ, _ app.StartResponse) app.Body {
+			d := environ.Defer()
+			_ = d.Start("200 OK", []app.Header{{Name: "X-Take", Value: "1"}, {Name: "Content-Type", Value: "text/plain"}})
+			_ = d.SendFile(owned(t, "abcdef"), 0, count)
+			_ = d.Close()
+			return nil
+		})).Get("/")
+		if got := fmt.Sprint(r.Code, " ", r); got != want {
+			t.Errorf("%d octets: %q, want %q", count, got, want)
+		}
 	}
 }
 
