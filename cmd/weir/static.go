@@ -33,6 +33,9 @@ func (f *staticFlags) check() error {
 
 // wrap puts the files in front of an application. Where there are none, it is returned as it is.
 func (f *staticFlags) wrap(application app.Application) (app.Application, error) {
+	if err := f.idle(); err != nil {
+		return nil, err
+	}
 	options := static.Options{FollowSymlinks: f.StaticSymlinks, Dotfiles: f.StaticDotfiles}
 	if age := f.StaticMaxAge; age != nil {
 		switch seconds := int64(age.Seconds()); {
@@ -87,6 +90,23 @@ func (f *staticFlags) wrap(application app.Application) (app.Application, error)
 		}
 	}
 	return application, nil
+}
+
+// idle tells which flag is about files that are not served.
+func (f *staticFlags) idle() error {
+	const files = "--static /PREFIX=DIR, the files that it is about"
+	switch {
+	case len(f.Static) > 0:
+	case f.StaticMaxAge != nil:
+		return &usageError{"--static-max-age needs " + files}
+	case f.StaticImmutable != "":
+		return &usageError{"--static-immutable needs " + files}
+	case f.StaticDotfiles:
+		return &usageError{"--static-dotfiles needs " + files}
+	case f.StaticSymlinks && len(f.SendfileRoot) == 0:
+		return &usageError{"--static-symlinks needs --static or --sendfile-root, the files that it is about"}
+	}
+	return nil
 }
 
 // wrapSendfile has the files sent that the application names.

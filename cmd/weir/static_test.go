@@ -29,6 +29,10 @@ func TestStaticErrors(t *testing.T) {
 		{2, "--static-max-age", []string{"--static=/x=" + dir, "--static-max-age=-1"}},
 		{2, "--static-max-age", []string{"--static=/x=" + dir, "--static-max-age=soon"}},
 		{2, "--static-immutable", []string{"--static=/x=" + dir, "--static-immutable=("}},
+		{2, "--static-max-age needs --static", []string{"--static-max-age=0"}},
+		{2, "--static-immutable needs --static", []string{"--static-immutable=x", "--sendfile-root=" + dir}},
+		{2, "--static-dotfiles needs --static", []string{"--static-dotfiles"}},
+		{2, "--static-symlinks needs --static or --sendfile-root", []string{"--static-symlinks"}},
 		{1, "--static: open " + dir + "/none", []string{"--static=/x=" + dir + "/none"}},
 		{1, "--static: open " + file, []string{"--static=/x=" + file}},
 	} {
