@@ -82,6 +82,7 @@ func (h *ApplicationHandler) newEnviron(src *source, in app.Input) *app.Environ 
 	environ.Reset(src, in, gateway)
 	if src.script != "" {
 		environ.Set("SCRIPT_NAME", src.script)
+		environ.Set("PATH_INFO", src.info)
 	}
 	environ.Set(RequestKey, src.r)
 	return environ

@@ -15,7 +15,7 @@ import (
 type source struct {
 	r                   *http.Request
 	target, path, query []byte
-	script              string
+	script, info        string // SCRIPT_NAME; with one, PATH_INFO
 	fields              []field
 	length              int64
 	scheme, localHost   string
@@ -35,6 +35,11 @@ func newSource(r *http.Request, localOf func(*http.Request) (string, string, int
 	var path string
 	s.script, path = mount(target, r.URL)
 	s.path = []byte(path)
+	if s.script != "" {
+		s.info = string(app.AppendPercentDecoded(nil, s.path))
+		raw, _, _ := strings.Cut(target, "?")
+		s.path = []byte(raw) // as it was received
+	}
 
 	s.fields = make([]field, 0, len(r.Header)+1)
 	if r.Host != "" {

@@ -92,6 +92,9 @@ func TestHandlerEnviron(t *testing.T) {
 				t.Errorf("%s: %s = %q, want %q", target, key, value, want)
 			}
 		}
+		if raw, _, _ := strings.Cut(test.r.RequestURI, "?"); strings.HasPrefix(raw, "/") && handler == http.Handler(mounted) && string(got.RawPath()) != raw {
+			t.Errorf("%s: the raw path is %q", target, got.RawPath())
+		}
 		if v, _ := got.Value(nethttp.RequestKey); v == nil {
 			t.Errorf("%s: no request in the environ", target)
 		}

@@ -12,6 +12,7 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -22,6 +23,8 @@ import (
 	"time"
 
 	"github.com/weirhttp/weir/app"
+	"github.com/weirhttp/weir/app/mount"
+	"github.com/weirhttp/weir/app/nethttp"
 	"github.com/weirhttp/weir/app/static"
 	"github.com/weirhttp/weir/server"
 )
@@ -444,6 +447,31 @@ func (s *served) eventually(what string, f func() bool) {
 	for deadline := time.Now().Add(patience); !f(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("waited in vain: %s\n%s", what, s.log)
+		}
+	}
+}
+
+// TestMountedRedirect: the path without the slash at its end is redirected to itself with one, below whatever prefix the Site is mounted.
+func TestMountedRedirect(t *testing.T) {
+	own, err := static.New(files(t), static.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	mounted, err := mount.New(mount.Point{Prefix: "/some where", Application: own.Application})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]string{"/some%20where/page?a=b": "/some%20where/page/?a=b", "/some%20where": "/some%20where/"} {
+		for name, handler := range map[string]http.Handler{
+			"mount":       nethttp.Handler(mounted),
+			"StripPrefix": http.StripPrefix("/some where", nethttp.Handler(own.Application)),
+		} {
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest("GET", target, nil))
+			if got := w.Header().Get("Location"); w.Code != 301 || got != want {
+				t.Errorf("%s: %s: %d to %q, want %q", name, target, w.Code, got, want)
+			}
 		}
 	}
 }
