@@ -72,7 +72,7 @@ func (u *Upgrader) Upgrade(environ *app.Environ, start app.StartResponse, handle
 		case err == nil:
 			return nil
 		case errors.Is(err, app.ErrNoSwitch):
-			r = refusal("501 Not Implemented", "this server cannot switch to WebSocket: it takes weir's own server, over HTTP/1.1")
+			r = refusal("501 Not Implemented", noSwitch)
 		default:
 			panic(err) // a subprotocol that is no field value
 		}
@@ -80,6 +80,9 @@ func (u *Upgrader) Upgrade(environ *app.Environ, start app.StartResponse, handle
 	start(r.Status, r.Headers)
 	return app.Bytes(r.Content)
 }
+
+// noSwitch is for those who read the answer.
+const noSwitch = "this server cannot switch to WebSocket: it takes weir's own server, over HTTP/1.1"
 
 // complete is an Upgrader with its defaults.
 type complete struct{ of, with *Upgrader }
@@ -133,6 +136,8 @@ func (u *Upgrader) handshake(environ *app.Environ, a *Accepted) ([]app.Header, *
 	switch {
 	case environ.Method() != "GET":
 		return nil, refusal("405 Method Not Allowed", "a WebSocket is asked for with GET", app.Header{Name: "Allow", Value: "GET"})
+	case strings.HasPrefix(environ.Get("SERVER_PROTOCOL"), "HTTP/2"): // which has no Upgrade (RFC 9113 8.6)
+		return nil, refusal("501 Not Implemented", noSwitch)
 	case environ.Get("SERVER_PROTOCOL") == "HTTP/1.0": // whose Upgrade means nothing (RFC 9110 7.8)
 		return nil, refusal("426 Upgrade Required", "a WebSocket takes HTTP/1.1", version)
 	case !hasToken(field("Upgrade"), "websocket") || !hasToken(field("Connection"), "Upgrade"):

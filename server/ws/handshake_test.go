@@ -166,3 +166,20 @@ func TestNetHTTP(t *testing.T) {
 		t.Errorf("%s %q %v", r.Status, text, err)
 	}
 }
+
+// TestHTTP2: so does HTTP/2, which has no Upgrade, and so no request that could ask for one.
+func TestHTTP2(t *testing.T) {
+	s := httptest.NewUnstartedServer(&nethttp.ApplicationHandler{Application: echo(&websocket.Upgrader{})})
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	r, err := s.Client().Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != 501 || !strings.Contains(string(text), "HTTP/1.1") {
+		t.Errorf("%s %q %v", r.Status, text, err)
+	}
+}
