@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/app/static"
 )
 
@@ -102,6 +104,25 @@ func TestNoOpenFiles(t *testing.T) {
 		if r := s.ask("GET", "/s/large.bin"); !bytes.Equal(r.content, large) {
 			t.Fatalf("%s, %d octets", r.Status, len(r.content))
 		}
+	}
+	s.eventually("nothing is open", func() bool { return openBelow(t, dir) == 0 })
+}
+
+// TestSendfileRefused: a file is closed whose response cannot be sent, because a field of the application's is wrong.
+func TestSendfileRefused(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the collector would close it, some time
+	dir := files(t)
+	sendfile, err := static.NewSendfile([]static.Handover{{Dir: dir}}, static.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sendfile.Close()
+	s := serve(t, sendfile.Wrap(func(_ *app.Environ, start app.StartResponse) app.Body {
+		start("200 OK", []app.Header{{Name: "X-Sendfile", Value: dir + "/large.bin"}, {Name: "Content-Disposition", Value: "attachment; filename=a\nb"}})
+		return nil
+	}))
+	if r := s.ask("GET", "/"); r.StatusCode != 500 {
+		t.Errorf("%s", r.Status)
 	}
 	s.eventually("nothing is open", func() bool { return openBelow(t, dir) == 0 })
 }

@@ -257,15 +257,21 @@ func (t *transfer) send(body app.Body) app.Body {
 	return app.Blocking(func(environ *app.Environ, start app.StartResponse) app.Body {
 		method, asked := environ.Method(), readConditions(environ)
 		a, h := t.sendfile.prepare(t.named, method, &asked)
-		start(a.status, a.headers, t.named.cause...)
-		if h == nil {
+		defer func() {
+			if h != nil {
+				h.release()
+			}
+		}()
+		start(a.status, a.headers, t.named.cause...) // panics where a field is wrong
+		switch {
+		case h == nil:
 			return app.String(a.status[4:] + "\n")
-		}
-		if len(a.parts) == 0 || method == "HEAD" {
-			h.release()
+		case len(a.parts) == 0 || method == "HEAD":
 			return app.Empty()
 		}
-		return a.body(&variant{handle: h})
+		body := a.body(&variant{handle: h})
+		h = nil // the body's
+		return body
 	})(t.environ, t.start)
 }
 
