@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/app/apptest"
@@ -296,7 +297,8 @@ func TestHandlerHandsOnEachChunk(t *testing.T) {
 		name    string
 		headers []app.Header
 		write   bool
-	}{{"chunked", typed, false}, {"declared", length("6"), false}, {"written", typed, true}} {
+		sized   bool
+	}{{"chunked", typed, false, false}, {"declared", length("6"), false, false}, {"sized", typed, false, true}, {"written", typed, true, false}} {
 		t.Run(test.name, func(t *testing.T) {
 			proceed := make(chan bool)
 			server := apptest.NewServer(t, func(_ *app.Environ, start app.StartResponse) app.Body {
@@ -309,7 +311,7 @@ func TestHandlerHandsOnEachChunk(t *testing.T) {
 					}
 					return nil
 				}
-				return app.Seq(func(yield func([]byte) bool) {
+				body := app.Seq(func(yield func([]byte) bool) {
 					for _, text := range []string{"one", "two"} {
 						if !yield([]byte(text)) {
 							return
@@ -317,7 +319,12 @@ func TestHandlerHandsOnEachChunk(t *testing.T) {
 						<-proceed
 					}
 				})
+				if test.sized {
+					return six{body}
+				}
+				return body
 			})
+			server.Client.Timeout = 30 * time.Second
 			res, err := server.Client.Get(server.URL)
 			if err != nil {
 				t.Fatal(err)
@@ -338,6 +345,11 @@ func TestHandlerHandsOnEachChunk(t *testing.T) {
 		})
 	}
 }
+
+// six is a body of six octets.
+type six struct{ app.Body }
+
+func (six) Size() int64 { return 6 }
 
 func TestHandlerLogs(t *testing.T) {
 	var out bytes.Buffer

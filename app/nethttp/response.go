@@ -194,10 +194,10 @@ func (res *response) pull(body app.Body) error {
 	defer func() { res.over = true }()
 	deferred := res.deferred
 	size := int64(-1)
-	sized, isSized := body.(app.Sized)
-	if isSized && !res.sent {
+	if sized, ok := body.(app.Sized); ok && !res.sent {
 		size = sized.Size()
 	}
+	_, isFile := body.(app.Filer)
 	for {
 		chunk, err := body.Next()
 		if res.deferred != deferred { // by an application that middleware has called here (app.Blocking)
@@ -220,7 +220,7 @@ func (res *response) pull(body app.Body) error {
 		case len(chunk) == 0:
 		case res.empty():
 			return nil
-		case !isSized:
+		case !isFile: // which is not waited for
 			if e := res.flush(); e != nil {
 				return e
 			}
