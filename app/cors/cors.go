@@ -72,6 +72,10 @@ func newPolicy(o Options) (*policy, error) {
 	for _, origin := range o.Origins {
 		low := strings.ToLower(origin)
 		scheme, host, _ := strings.Cut(low, "://")
+		if port := map[string]string{"http": ":80", "https": ":443"}[scheme]; port != "" { // which browsers leave out
+			host = strings.TrimSuffix(host, port)
+			low = scheme + "://" + host
+		}
 		switch {
 		case low == "*":
 			p.any = true
