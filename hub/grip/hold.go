@@ -53,7 +53,7 @@ type moreOfStream struct {
 	fetch    time.Time // when the next link is
 	failures int       // of the next link, in a row
 	unsent   int
-	ticking  bool // a tick is to come
+	clock    int // the number of the clock that runs; earlier ones have stopped
 }
 
 func newHold(s *site, d app.Deferred, q *request, in *instruct) *hold {
@@ -363,20 +363,18 @@ func (h *hold) setClock(now time.Time) {
 	h.more.alive, h.more.fetch = now.Add(h.in.alive.every), now.Add(h.in.after)
 }
 
-// startClock has tick called when something is due. mu is held.
+// startClock has tick called when something is due, in the place of the clock before: what that waits for may be later. mu is held.
 func (h *hold) startClock() {
-	if !h.more.ticking {
-		h.more.ticking = true
-		h.tick()
-	}
+	h.more.clock++
+	h.tick(h.more.clock)
 }
 
 // tick does what is due on a stream, and comes again. mu is held.
-func (h *hold) tick() {
-	every, fetches := h.in.alive.every, h.in.next != "" && h.in.after > 0
-	if h.more.ticking = (every > 0 || fetches) && !h.over.Load(); !h.more.ticking {
+func (h *hold) tick(clock int) {
+	if clock != h.more.clock || h.over.Load() {
 		return
 	}
+	every, fetches := h.in.alive.every, h.in.next != "" && h.in.after > 0
 	now := time.Now()
 	wait := look
 	if every > 0 {
@@ -393,10 +391,13 @@ func (h *hold) tick() {
 			wait = min(wait, h.more.fetch.Sub(now))
 		}
 	}
+	if every == 0 && (!fetches || h.asking) { // holdOn starts the clock again
+		return
+	}
 	h.d.After(max(wait, time.Millisecond), func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.tick()
+		h.tick(clock)
 	})
 }
 

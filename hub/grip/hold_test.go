@@ -280,3 +280,37 @@ func TestKeepAlivePauses(t *testing.T) {
 		t.Errorf("a sign of life after %v", d)
 	}
 }
+
+// TestPages: each page behind a next link says anew when the next one is due, and how often there are signs of life.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name        string
+		first, then http.Header
+		want        string
+	}{
+		{"next", http.Header{"Grip-Link": {"</next>; rel=next; timeout=1"}}, http.Header{"Grip-Link": {"</next>; rel=next; timeout=1"}}, "open\npage\npage\npage\n"},
+		{"next and life", http.Header{"Grip-Link": {"</next>; rel=next; timeout=1"}, "Grip-Keep-Alive": {"life; timeout=50"}},
+			http.Header{"Grip-Link": {"</next>; rel=next; timeout=1"}, "Grip-Keep-Alive": {"life; timeout=50"}}, "open\npage\npage\npage\n"},
+		{"sooner", http.Header{"Grip-Link": {"</next>; rel=next; timeout=1"}}, http.Header{"Grip-Keep-Alive": {"life; timeout=1; mode=interval"}}, "open\npage\nlifelife"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := handler(t, func(w http.ResponseWriter, r *http.Request) {
+				fields, content := c.first, "open\n"
+				if r.URL.Path == "/next" {
+					fields, content = c.then, "page\n"
+				}
+				for name, values := range fields {
+					w.Header()[name] = values
+				}
+				w.Header().Set("Grip-Hold", "stream")
+				w.Header().Set("Grip-Channel", "a")
+				_, _ = io.WriteString(w, content)
+			})
+			client := w.get(t, "/")
+			_ = client.conn.SetDeadline(time.Now().Add(20 * time.Second)) // before the clock of the page before is due
+			expect(t, client.response().Body, c.want)
+		})
+	}
+}
