@@ -2,6 +2,7 @@ package app
 
 import (
 	"os"
+	"strings"
 	"time"
 )
 
@@ -35,6 +36,16 @@ type Response struct {
 	Status  string // as for StartResponse
 	Headers []Header
 	Content []byte
+}
+
+// HasContent tells whether answers of this status have content at all (RFC 9110 15.3.5, 15.3.6, 15.4.5).
+func (r *Response) HasContent() bool {
+	for _, code := range []string{"204", "205", "304"} {
+		if strings.HasPrefix(r.Status, code) {
+			return false
+		}
+	}
+	return true
 }
 
 // Deferred answers a request later, from any goroutine. Environ.Defer makes one; while it waits, it holds neither a

@@ -85,18 +85,26 @@ func (d *delivery) answer(f form) *app.Response {
 	return r.response
 }
 
-// begin begins a stream on d: with its head, with what the application has for its beginning, and with the position.
-func (f form) begin(d app.Deferred, retry time.Duration, since uint64) (unsent int, err error) {
-	status, fields := "200 OK", eventHeaders
+// head is the head of a stream.
+func (f form) head() (status string, fields []app.Header) {
+	status, fields = "200 OK", eventHeaders
 	if f.bare {
 		fields = bareHeaders
 	}
+	if f.own != nil {
+		status, fields = f.own.Status, f.fields(fields)
+	}
+	return status, fields
+}
+
+// begin begins a stream on d: with its head, with what the application has for its beginning, and with the position.
+func (f form) begin(d app.Deferred, retry time.Duration, since uint64) (unsent int, err error) {
+	if err := d.Start(f.head()); err != nil {
+		return 0, err
+	}
 	var first []byte
 	if f.own != nil {
-		status, fields, first = f.own.Status, f.fields(fields), f.own.Content
-	}
-	if err := d.Start(status, fields); err != nil {
-		return 0, err
+		first = f.own.Content
 	}
 	if !f.bare {
 		first = strconv.AppendInt(append(slices.Clip(first), "retry: "...), retry.Milliseconds(), 10)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/weirhttp/weir/app"
@@ -29,6 +28,8 @@ type Hold struct {
 	Timeout time.Duration
 	// Stream has the request get each message as it comes, and not only the first.
 	Stream bool
+	// Head says that the method of the request is HEAD: a stream that answers it ends with its head.
+	Head bool
 	// Response is what the client gets after Timeout, with the field LastID when Poll would have it; or what a stream
 	// begins with. Its fields go with all other answers, too, those aside that describe its content. Requests with the
 	// same Response share what is made of a message. nil: the client is answered as by Poll or Events.
@@ -94,7 +95,7 @@ func (h *Hub) check(hold *Hold) error {
 	case hold.Timeout == 0:
 		hold.Timeout = h.options.PollTimeout
 	}
-	if r := hold.Response; hold.Stream && r != nil && (strings.HasPrefix(r.Status, "204") || strings.HasPrefix(r.Status, "304")) {
+	if r := hold.Response; hold.Stream && r != nil && !r.HasContent() {
 		return fmt.Errorf("the status of a stream is %q, which has no content", r.Status)
 	}
 	switch {
@@ -169,7 +170,14 @@ func (h *Hub) atOnce(hold *Hold) (last uint64, answer *app.Response) {
 
 // hold holds a request that atOnce has no answer to.
 func (h *Hub) hold(d app.Deferred, hold *Hold, last uint64) {
-	if hold.Stream {
+	switch {
+	case hold.Stream && hold.Head:
+		if err := d.Start(hold.form().head()); err != nil {
+			d.Abort(err)
+		}
+		_ = d.Close()
+		return
+	case hold.Stream:
 		h.stream(&response{d, hold.form(), h.options.Retry, len(hold.Topics) > 1 || isPatternKey(hold.Topics[0])}, hold)
 		return
 	}

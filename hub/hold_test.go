@@ -205,6 +205,26 @@ func TestHoldStreams(t *testing.T) {
 	}
 }
 
+// TestHoldHead: a stream that answers HEAD has ended with its head, and an answer is waited for as ever.
+func TestHoldHead(t *testing.T) {
+	h := newHub(t, hub.Options{})
+	l := newLoop()
+	x, err := l.hold(t, h, hub.Hold{Topics: []string{"a"}, Stream: true, Head: true, Response: own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "Set-Cookie: a=b\nSet-Cookie: c=d\nVary: Cookie\nContent-Type: text/event-stream\n" + noStore + "X-Accel-Buffering: no\n"
+	if status, _ := x.result(); status != own.Status || x.fieldLines() != want || x.next() != "" || x.isHeld() {
+		t.Errorf("%s\n%s", status, x.fieldLines())
+	}
+	if s := h.Stats(); s.Streams != 0 || h.Links() != 0 {
+		t.Errorf("stats are %+v, %d links", s, h.Links())
+	}
+	if x, err := l.hold(t, h, hub.Hold{Topics: []string{"a"}, Head: true}); err != nil || !x.isHeld() {
+		t.Errorf("one that waits for a message: %v", err)
+	}
+}
+
 // TestHoldSlowStream: a stream of bare messages waits for its client as one of events does, also when it is the
 // application's own content that is too much.
 func TestHoldSlowStream(t *testing.T) {
@@ -287,6 +307,7 @@ func TestHoldRefusals(t *testing.T) {
 		{hub.Hold{Topics: a, Format: hub.FormatEvents}, `the format is "events"`},
 		{hub.Hold{Topics: a, Stream: true, Format: hub.FormatJSON}, `the format of a stream is "json", and may be "events" or "data"`},
 		{hub.Hold{Topics: a, Stream: true, Response: &app.Response{Status: "204 No Content"}}, `"204 No Content", which has no content`},
+		{hub.Hold{Topics: a, Stream: true, Response: &app.Response{Status: "205 Reset Content"}}, `"205 Reset Content", which has no content`},
 	} {
 		x, err := newLoop().hold(t, h, c.hold)
 		if !errors.Is(err, hub.ErrHold) || !strings.Contains(err.Error(), c.want) || !x.isHeld() {

@@ -53,7 +53,7 @@ func (s *Supervisor) passContentOn(environ *app.Environ, start app.StartResponse
 // accept has the request of environ answered by a worker.
 func (s *Supervisor) accept(environ *app.Environ, p *packet, c *content) *request {
 	method := environ.Method()
-	r := &request{supervisor: s, packet: p, content: c, safe: method == "GET" || method == "HEAD"}
+	r := &request{supervisor: s, packet: p, content: c, safe: method == "GET" || method == "HEAD", head: method == "HEAD"}
 	r.html = s.options.Develop && wantsHTML(environ)
 	r.deferred = environ.Defer()
 	r.deferred.Watch(r)

@@ -30,6 +30,7 @@ func (w *worker) hold(r *request, payload []byte) error {
 	case s.options.Hub == nil:
 		err = errors.ErrUnsupported
 	default:
+		hold.Head = r.head
 		err = s.options.Hub.Hold(r.deferred, hold)
 	}
 	switch {

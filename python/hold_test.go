@@ -203,6 +203,24 @@ func TestHoldStream(t *testing.T) {
 	}
 }
 
+// TestHoldHead: HEAD, which Flask and Django answer as GET, gets the head of a stream, and is not held.
+func TestHoldHead(t *testing.T) {
+	h, topics := hostHub(t, hub.Options{}, python.Options{})
+	x := h.dial()
+	if _, err := io.WriteString(x, "HEAD "+holding(`{"topics":"t","stream":true}`)+" HTTP/1.1\r\nHost: a\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	x.ask(holding(`{"topics":"t","response":{"status":"403 No","content":"you may not"}}`))
+	r, err := http.ReadResponse(x.Reader, &http.Request{Method: "HEAD"})
+	if err != nil || r.StatusCode != 200 || r.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatal(r, err)
+	}
+	if r := x.answer(); r.code != 403 {
+		t.Errorf("behind it %+v", r)
+	}
+	h.waiting(topics, 0)
+}
+
 // TestHoldRefused: what the hub does not take is a line in the log that says what to do, and the client's 500.
 func TestHoldRefused(t *testing.T) {
 	h, topics := hostHub(t, hub.Options{MaxTopicName: 5}, python.Options{})

@@ -24,6 +24,7 @@ type request struct {
 	supervisor *Supervisor
 	deferred   app.Deferred
 	safe       bool     // GET or HEAD
+	head       bool     // HEAD
 	content    *content // nil: it is in the packet
 	html       bool     // a page tells the client best what is wrong, with Options.Develop
 	lane       int      // of the queue: which loop it waits on

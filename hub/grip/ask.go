@@ -94,6 +94,8 @@ func (q *request) question() *question {
 	return a
 }
 
+func (q *request) method() string { return q.question().method }
+
 func (q *request) path() string { return q.question().path }
 
 // url is that of the request, as the client has it.

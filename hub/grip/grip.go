@@ -119,5 +119,5 @@ func (s *site) take(d app.Deferred, q *request, r *app.Response) {
 		_ = d.Answer(in.response)
 		return
 	}
-	newHold(s, d, q, in).begin()
+	newHold(s, d, q, in).begin(q)
 }

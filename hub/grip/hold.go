@@ -70,11 +70,15 @@ func newHold(s *site, d app.Deferred, q *request, in *instruct) *hold {
 	return h
 }
 
-// begin begins to hold.
-func (h *hold) begin() {
+// begin begins to hold the request q.
+func (h *hold) begin(q *request) {
 	if h.stream {
 		if err := h.d.Start(h.in.response.Status, h.in.response.Headers); err != nil {
 			h.d.Abort(err)
+			return
+		}
+		if !h.in.response.HasContent() || q.method() == "HEAD" { // the client takes the head for all of it
+			h.close()
 			return
 		}
 		content, err := h.in.content()

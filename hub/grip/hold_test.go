@@ -43,6 +43,36 @@ func TestGone(t *testing.T) {
 	}
 }
 
+// TestWithoutContent: a stream whose response has no content ends with its head, and the connection goes on.
+func TestWithoutContent(t *testing.T) {
+	w := handler(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/plain" {
+			_, _ = io.WriteString(w, "plain")
+			return
+		}
+		w.Header().Set("Grip-Hold", "stream")
+		w.Header().Set("Grip-Channel", "a")
+		w.Header().Set("Grip-Status", r.URL.Path[1:])
+		_, _ = io.WriteString(w, "open\n")
+	})
+	for _, c := range []struct {
+		method string
+		status int
+	}{{"HEAD", 200}, {"GET", 204}, {"GET", 205}, {"GET", 304}, {"HEAD", 204}} {
+		client := dial(t, w.address, fmt.Sprintf("%s /%d HTTP/1.1\nHost: a\n\nGET /plain HTTP/1.1\nHost: a\n\n", c.method, c.status))
+		r, err := http.ReadResponse(client.r, &http.Request{Method: c.method})
+		if err != nil || r.StatusCode != c.status {
+			t.Fatalf("%v: %v, %v", c, r, err)
+		}
+		if r, content := client.answer(); r.StatusCode != 200 || content != "plain" {
+			t.Errorf("%v: behind it %s %q", c, r.Status, content)
+		}
+	}
+	if n := w.proxy.Channels(); n != 0 {
+		t.Errorf("%d channels are left", n)
+	}
+}
+
 // TestElsewhere: links to another host are not followed, and the stream ends.
 func TestElsewhere(t *testing.T) {
 	for _, link := range []string{"http://127.0.0.2:9/x", "https://example.com/x", "//other/x"} {
