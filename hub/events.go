@@ -64,8 +64,9 @@ type stream struct {
 
 	mu     sync.Mutex // guards what follows; Left does not take it, since a write may find that the client has left
 	since  uint64
-	full   bool // Drained is to come
-	behind bool // the store could not be read
+	start  uint64 // what was dropped up to there is not missing: the stream began with what there was
+	full   bool   // Drained is to come
+	behind bool   // the store could not be read
 }
 
 // outlet is what a stream is written to: a response, or a WebSocket.
@@ -114,13 +115,16 @@ func (s *stream) goOn(d *delivery) {
 			s.close(ErrClosed)
 			break
 		}
-		page, err := s.hub.read(s.places.topics, s.since, pageSize)
+		page, err := s.hub.readOn(s.places.topics, s.since, s.start, pageSize)
 		if s.behind = err != nil; s.behind {
 			break // the next message, or sign of life, tries again
 		}
 		if page.Gone {
 			s.close(ErrGone)
 			break
+		}
+		if s.since == 0 {
+			s.start = page.Dropped
 		}
 		if more = len(page.Messages) > 0; !more {
 			s.since = max(s.since, page.Last)

@@ -90,6 +90,7 @@ func (m *Memory) ReadMatching(pattern string, since uint64, limit int) (Page, er
 		return page, nil
 	case since == 0:
 		i = m.gapless(pattern, records)
+		page.Dropped = before(i, records, lost)
 	default:
 		page.Gone = since < lost || since > last
 		i = sort.Search(len(records), func(i int) bool { return records[i].id > since })
@@ -110,7 +111,8 @@ func (m *Memory) ReadMatching(pattern string, since uint64, limit int) (Page, er
 		}
 	}
 	if page.Gone {
-		page.Oldest = m.oldest(pattern, records, last)
+		from := m.gapless(pattern, records)
+		page.Dropped, page.Oldest = before(from, records, lost), oldest(pattern, records[from:], last)
 	}
 	return page, nil
 }
@@ -135,9 +137,17 @@ func (m *Memory) gapless(pattern string, records []record) int {
 	return 0
 }
 
-// oldest is the id of the first message from there on, that behind last when there is none.
-func (m *Memory) oldest(pattern string, records []record, last uint64) uint64 {
-	for _, r := range records[m.gapless(pattern, records):] {
+// before is the position before a record.
+func before(i int, records []record, lost uint64) uint64 {
+	if i == 0 {
+		return lost
+	}
+	return records[i-1].id
+}
+
+// oldest is the id of the first message, that behind last when there is none.
+func oldest(pattern string, records []record, last uint64) uint64 {
+	for _, r := range records {
 		if matches(pattern, r.of.topic) {
 			return r.id
 		}

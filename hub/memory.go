@@ -160,6 +160,7 @@ func (m *Memory) Read(topic string, since uint64, limit int) (Page, error) {
 		dropped = h.dropped
 		page.Oldest = h.entries[0].id
 	}
+	page.Dropped = dropped
 	page.Gone = since != 0 && (since < dropped || since > page.Last)
 	if h != nil && !page.Gone {
 		page.Messages = h.after(since, limit)

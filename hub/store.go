@@ -25,6 +25,8 @@ type Page struct {
 	// Last is the position of the store: the messages of the topic with ids up to Last have all arrived, and those to
 	// come have larger ones.
 	Last uint64
+	// Dropped is the least position that is not Gone. It is told when Gone is set, and when the id is 0.
+	Dropped uint64
 }
 
 // Store keeps the messages of topics and gives them their ids: one increasing sequence for all topics. It may be
@@ -61,11 +63,16 @@ func (h *Hub) readKey(key string, since uint64, limit int) (Page, error) {
 // read is Store.Read for several topics together, by their keys: messages are in the order of their ids, each once, and none
 // is missing between them. Last is the position up to which that can be said.
 func (h *Hub) read(topics []string, since uint64, limit int) (Page, error) {
+	return h.readOn(topics, since, 0, limit)
+}
+
+// readOn is read for one who has begun with what there was: what the topics had dropped then, up to the id start, is not missing.
+func (h *Hub) readOn(topics []string, since, start uint64, limit int) (Page, error) {
 	if len(topics) == 1 {
 		return h.readKey(topics[0], since, limit)
 	}
 	for {
-		merged, beyond, err := h.merge(topics, since, limit)
+		merged, beyond, err := h.merge(topics, since, start, limit)
 		// What is beyond the position of the topic that was read first is in order only when that is read again.
 		if err != nil || merged.Gone || len(merged.Messages) > 0 || !beyond {
 			return merged, err
@@ -74,11 +81,14 @@ func (h *Hub) read(topics []string, since uint64, limit int) (Page, error) {
 }
 
 // merge reads each topic once. beyond tells that there are messages above the position that all topics share.
-func (h *Hub) merge(topics []string, since uint64, limit int) (merged Page, beyond bool, err error) {
+func (h *Hub) merge(topics []string, since, start uint64, limit int) (merged Page, beyond bool, err error) {
 	merged.Last = math.MaxUint64
 	var found []Message
 	for _, topic := range topics {
 		page, err := h.readKey(topic, since, limit)
+		if err == nil && page.Gone && since < page.Dropped && page.Dropped <= start {
+			page, err = h.readKey(topic, page.Dropped, limit)
+		}
 		if err != nil {
 			return Page{}, false, err
 		}
@@ -87,6 +97,7 @@ func (h *Hub) merge(topics []string, since uint64, limit int) (merged Page, beyo
 			merged.Oldest = max(merged.Oldest, page.Oldest)
 		}
 		merged.Last = min(merged.Last, page.Last)
+		merged.Dropped = max(merged.Dropped, page.Dropped)
 		found = append(found, page.Messages...)
 	}
 	slices.SortFunc(found, func(a, b Message) int { return cmp.Compare(a.ID, b.ID) })

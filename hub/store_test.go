@@ -2,6 +2,8 @@ package hub_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +86,51 @@ func TestBetweenLookAndLink(t *testing.T) {
 		l.drain()
 		if h.Links() != 0 || h.Stats().Polls != 0 {
 			t.Errorf("%s: %d links, %+v", path, h.Links(), h.Stats())
+		}
+	}
+}
+
+// TestEventsFromBeginning: a stream of several topics that begins with what there is gets all of it, though one of them has dropped some, and
+// ends as ever when something is dropped that it has not got.
+func TestEventsFromBeginning(t *testing.T) {
+	const kept = 100 // several pages
+	for _, target := range []string{"/a?topic=b&since=0", "/a?topic=b.*&topic=c&since=0"} {
+		h := newHub(t, hub.Options{Wildcards: true, Memory: hub.MemoryOptions{Messages: kept}})
+		var want []string
+		add := func(topic string, id, first int) {
+			publish(t, h, topic, "", uint64(id), -1)
+			if id >= first {
+				want = append(want, fmt.Sprintf("id: %d\nevent: %s\ndata: \n\n", id, topic))
+			}
+		}
+		b := "b"
+		if strings.Contains(target, "*") {
+			b = "b.1"
+		}
+		for i := range kept {
+			add("a", 101+i, 0)
+		}
+		for i := range kept + 50 {
+			add(b, 201+i, 251)
+		}
+		l := newLoop()
+		x := l.ask(h.Events("/"), "GET", target, nil)
+		_, got, _ := strings.Cut(x.next(), "id: 0\n\n")
+		if got != strings.Join(want, "") || !x.isHeld() {
+			t.Errorf("%s: %d octets of %d, it goes on: %v", target, len(got), len(strings.Join(want, "")), x.isHeld())
+		}
+		x.stuck = true
+		for i := range 2 {
+			publish(t, h, b, strings.Repeat("x", 60<<10), uint64(351+i), -1)
+			l.drain()
+		}
+		for i := range kept + 1 { // of which the client has no room for the first one, which is dropped
+			publish(t, h, b, "", uint64(353+i), -1)
+		}
+		x.take()
+		l.drain()
+		if x.isHeld() {
+			t.Errorf("%s: it goes on, and has missed 353", target)
 		}
 	}
 }

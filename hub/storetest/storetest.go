@@ -137,7 +137,7 @@ func testBounds(t *testing.T, s *store) {
 	}
 	s.want("a", 0, 9, ids[5:]...)
 	s.want("a", ids[4], 9, ids[5:]...)
-	if page := s.read("a", ids[3], 9); !page.Gone || page.Oldest != ids[5] {
+	if page := s.read("a", ids[3], 9); !page.Gone || page.Oldest != ids[5] || page.Dropped != ids[4] {
 		t.Errorf("what was dropped is not gone: %+v", page)
 	}
 	s.want("b", ids[2], 9)
