@@ -2,10 +2,12 @@ package grip_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,6 +116,40 @@ func TestPendingLimit(t *testing.T) {
 	expect(t, r.Body, strings.Repeat("waited\n", grip.MaxPending))
 	w.publish(`{"channel":"a","http-stream":{"content":"last\n"}}`)
 	expect(t, r.Body, "last\n")
+}
+
+// moody is a store that can be told to take nothing.
+type moody struct {
+	*hub.Memory
+	refuses atomic.Bool
+}
+
+func (s *moody) Append(topic string, data []byte) (id uint64, reached int, err error) {
+	if s.refuses.Load() {
+		return 0, 0, errors.New("test")
+	}
+	return s.Memory.Append(topic, data)
+}
+
+// TestRefusedPredecessor: messages that were taken, and wait for one that the hub does not take at first, come behind that.
+func TestRefusedPredecessor(t *testing.T) {
+	store := &moody{Memory: hub.NewMemory(hub.MemoryOptions{})}
+	w := serveWith(t, hub.New(hub.Options{Store: store}), grip.Options{MessageWait: time.Hour}, nethttp.Application(http.HandlerFunc(instructions)))
+	r := w.get(t, "/stream?channel=a").response()
+	expect(t, r.Body, "open\n")
+	w.held(t, "a", 1)
+	item := func(id int) string {
+		return fmt.Sprintf(`{"channel":"a","id":"%d","prev-id":"%d","http-stream":{"content":"%d\n"}}`, id, id-1, id)
+	}
+	w.publish(strings.Join([]string{item(1), item(3), item(4)}, ","))
+	expect(t, r.Body, "1\n")
+	store.refuses.Store(true)
+	if err := w.proxy.Publish([]byte(`{"items":[` + item(2) + `]}`)); err == nil {
+		t.Fatal("the hub takes it")
+	}
+	store.refuses.Store(false)
+	w.publish(item(2))
+	expect(t, r.Body, "2\n3\n4\n")
 }
 
 // TestLingers: after a response hold the channel's last id is known for a while, so that the client that comes back learns what it has missed.

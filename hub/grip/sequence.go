@@ -132,9 +132,9 @@ func (s *shard) publish(m message) error {
 	return s.send(s.add(m, time.Now()))
 }
 
-// send has the hub publish messages. s.order is held.
+// send has the hub publish messages of a channel. Behind one that it does not take the others wait for that to be published again. s.order is held.
 func (s *shard) send(ready []message) error {
-	for _, m := range ready {
+	for i, m := range ready {
 		if _, _, err := s.proxy.hub.Publish(topic(m.channel), m.data); err != nil {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -143,6 +143,9 @@ func (s *shard) send(ready []message) error {
 			}
 			if c := s.channels[m.channel]; c != nil {
 				c.last = "" // clients that miss it ask the application
+				for _, later := range ready[i+1:] {
+					s.wait(c, later)
+				}
 			}
 			return err
 		}
@@ -168,13 +171,18 @@ func (s *shard) add(m message, now time.Time) (ready []message) {
 	case c.pending[m.prev] != nil || len(c.pending) >= maxPending:
 		return nil
 	}
+	s.wait(c, m)
+	return nil
+}
+
+// wait has a message wait for its predecessor. s.mu is held.
+func (s *shard) wait(c *state, m message) {
 	if c.pending == nil {
 		c.pending = make(map[string]*pending)
 	}
 	w := &pending{message: m}
 	c.pending[m.prev] = w
 	w.timer = time.AfterFunc(s.proxy.options.MessageWait, func() { s.expire(c, w) })
-	return nil
 }
 
 // note notes the id of a message. It is false when that was seen. s.mu is held.
