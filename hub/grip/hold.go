@@ -29,12 +29,12 @@ type hold struct {
 	stream  bool
 	over    atomic.Bool
 	names   atomic.Pointer[[]string] // the channels that it is noted for; nil: none
+	detach  atomic.Pointer[func()]   // from the hub; nil: not attached
 
 	mu     sync.Mutex // guards what follows; Left does not take it, since a write may find that the client has left
 	in     *instruct
-	detach func() // from the hub; nil: not attached
-	asking bool   // the application is being asked
-	again  bool   // and has to be once more
+	asking bool // the application is being asked
+	again  bool // and has to be once more
 	queue  []queued
 	more   *moreOfStream // nil for response holds
 }
@@ -113,11 +113,10 @@ func (h *hold) begin(q *request) {
 // attach subscribes to the channels of in, in the place of those before. It is false when the hold has ended. mu is not held.
 func (h *hold) attach() bool {
 	h.mu.Lock()
-	before, in := h.detach, h.in
-	h.detach = nil
+	in := h.in
 	h.mu.Unlock()
-	if before != nil {
-		defer before() // none is missed in between, and what comes twice is in the queue once
+	if before := h.detach.Swap(nil); before != nil {
+		defer (*before)() // none is missed in between, and what comes twice is in the queue once
 	}
 	names := make([]string, 0, len(in.channels))
 	topics := make([]string, 0, len(in.channels))
@@ -127,12 +126,10 @@ func (h *hold) attach() bool {
 			topics = append(topics, topic(name))
 		}
 	}
-	var detach func()
 	if len(topics) == 0 {
 		h.d.Watch(h)
 	} else {
-		var err error
-		detach, err = h.site.proxy.hub.Attach(h.d, topics, h)
+		detach, err := h.site.proxy.hub.Attach(h.d, topics, h)
 		switch {
 		case errors.Is(err, hub.ErrClosed):
 			h.close()
@@ -142,30 +139,25 @@ func (h *hold) attach() bool {
 			h.fail()
 			return false
 		}
+		h.detach.Store(&detach)
 	}
 	for _, name := range names { // now they are put in order for it, too
 		h.site.proxy.shard(name).hold(name)
 	}
 	h.release(h.names.Swap(&names))
-	h.mu.Lock()
-	h.detach = detach
-	h.mu.Unlock()
-	if !h.ended() {
-		return true
-	}
-	if detach != nil {
-		detach()
-	}
-	return false
-}
-
-// ended tells whether the hold has ended; what attach has noted since is taken back.
-func (h *hold) ended() bool {
-	if !h.over.Load() {
+	if h.over.Load() { // what was noted since is taken back
+		h.forget()
 		return false
 	}
-	h.release(h.names.Swap(nil))
 	return true
+}
+
+// forget takes the hold out of its channels, and of the hub.
+func (h *hold) forget() {
+	h.release(h.names.Swap(nil))
+	if detach := h.detach.Swap(nil); detach != nil {
+		(*detach)()
+	}
 }
 
 // name is the name of a channel for publishers.
@@ -190,7 +182,7 @@ func (h *hold) end() {
 	if h.over.Swap(true) {
 		return
 	}
-	h.release(h.names.Swap(nil))
+	h.forget()
 	if h.request == nil {
 		return
 	}

@@ -73,6 +73,41 @@ func TestWithoutContent(t *testing.T) {
 	}
 }
 
+// TestEnds: a stream that ends of itself, and not because of a message, is not left in the hub.
+func TestEnds(t *testing.T) {
+	for _, c := range []struct{ name, link, fields, want string }{
+		{"the last page", "/page", "", "open\npage\n"},
+		{"a page that cannot be", "/page", "response", "open\n"},
+		{"a link elsewhere", "//other/page", "", "open\n"},
+		{"closed meanwhile", "/page", "stream", "open\npage\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var w *weir
+			w = handler(t, func(out http.ResponseWriter, r *http.Request) {
+				out.Header().Set("Grip-Channel", "a")
+				if r.URL.Path == "/page" {
+					out.Header()["Grip-Hold"] = strings.Fields(c.fields)
+					_, _ = io.WriteString(out, "page\n")
+					if c.fields == "stream" {
+						w.publish(`{"channel":"a","http-stream":{"action":"close"}}`)
+					}
+					return
+				}
+				out.Header().Set("Grip-Hold", "stream")
+				out.Header().Set("Grip-Link", "<"+c.link+">; rel=next")
+				_, _ = io.WriteString(out, "open\n")
+			})
+			client := w.get(t, "/")
+			w.held(t, "a", 1)
+			w.publish(`{"channel":"a","http-stream":{"action":"hint"}}`)
+			if _, content := client.answer(); content != c.want {
+				t.Errorf("got %q", content)
+			}
+			eventually(t, "nothing is left in the hub", func() bool { return w.hub.Stats() == hub.Stats{Published: w.hub.Stats().Published} })
+		})
+	}
+}
+
 // TestElsewhere: links to another host are not followed, and the stream ends.
 func TestElsewhere(t *testing.T) {
 	for _, link := range []string{"http://127.0.0.2:9/x", "https://example.com/x", "//other/x"} {

@@ -66,12 +66,10 @@ func (in *instruct) last() string {
 // askAgain makes the request of a response hold once more, and the answer takes its place. It is a goroutine.
 func (h *hold) askAgain() {
 	h.mu.Lock()
-	detach := h.detach
-	h.detach = nil
 	last := h.in.last()
 	h.mu.Unlock()
-	if detach != nil {
-		detach()
+	if detach := h.detach.Swap(nil); detach != nil {
+		(*detach)()
 	}
 	if h.over.Load() {
 		return
