@@ -123,17 +123,23 @@ func TestVanished(t *testing.T) {
 	}
 }
 
-// TestClosed: when the hub closes, a stream ends, and a held request gets the answer that it has for the case that nothing comes.
+// TestClosed: when the hub closes, a stream ends, and a held request gets the answer that it has for the case that nothing comes; with a channel or
+// without.
 func TestClosed(t *testing.T) {
 	t.Parallel()
 	w := handler(t, instructions)
-	stream, response := w.get(t, "/stream?channel=a"), w.get(t, "/response?channel=a")
-	w.held(t, "a", 2)
-	w.stop()
-	if _, content := stream.answer(); content != "open\n" {
-		t.Errorf("stream: %q", content)
+	var streams, responses []*client
+	for _, query := range []string{"?channel=a", ""} {
+		streams, responses = append(streams, w.get(t, "/stream"+query)), append(responses, w.get(t, "/response"+query))
 	}
-	if r, _ := response.answer(); r.StatusCode != 200 {
-		t.Errorf("response: %s", r.Status)
+	eventually(t, "four requests are held", func() bool { return w.hub.Stats().Streams == 4 })
+	w.stop()
+	for i := range streams {
+		if _, content := streams[i].answer(); content != "open\n" {
+			t.Errorf("stream %d: %q", i, content)
+		}
+		if r, _ := responses[i].answer(); r.StatusCode != 200 {
+			t.Errorf("response %d: %s", i, r.Status)
+		}
 	}
 }

@@ -127,20 +127,19 @@ func (h *hold) attach() bool {
 		}
 	}
 	if len(topics) == 0 {
-		h.d.Watch(h)
-	} else {
-		detach, err := h.site.proxy.hub.Attach(h.d, topics, h)
-		switch {
-		case errors.Is(err, hub.ErrClosed):
-			h.close()
-			return false
-		case err != nil:
-			h.site.proxy.log.Error("a request is not held", "channels", names, "error", err)
-			h.fail()
-			return false
-		}
-		h.detach.Store(&detach)
+		topics = append(topics, topic("")) // where nothing comes: the end of the hub concerns those without channels too
 	}
+	detach, err := h.site.proxy.hub.Attach(h.d, topics, h)
+	switch {
+	case errors.Is(err, hub.ErrClosed):
+		h.close()
+		return false
+	case err != nil:
+		h.site.proxy.log.Error("a request is not held", "channels", names, "error", err)
+		h.fail()
+		return false
+	}
+	h.detach.Store(&detach)
 	for _, name := range names { // now they are put in order for it, too
 		h.site.proxy.shard(name).hold(name)
 	}
@@ -209,11 +208,8 @@ func (h *hold) gone() string {
 	return h.in.gone // of a response hold, which does not change
 }
 
-// Left implements hub.Receiver and app.Watcher.
+// Left implements hub.Receiver.
 func (h *hold) Left() { h.end() }
-
-// Drained implements app.Watcher, where there is no channel.
-func (h *hold) Drained() {}
 
 // End implements hub.Receiver.
 func (h *hold) End(error) { h.close() }

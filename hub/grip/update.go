@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/hub"
 )
 
@@ -260,4 +259,4 @@ func (p *Proxy) decode(m hub.Message) *item {
 	return it
 }
 
-var _ app.Watcher = (*hold)(nil)
+var _ hub.Receiver = (*hold)(nil)
