@@ -121,6 +121,9 @@ func parse(r *app.Response, limit int) (*instruct, error) {
 
 // decoded is the content of a response without its coding: what is published is not coded.
 func decoded(r *app.Response, limit int) ([]byte, error) {
+	if len(r.Content) == 0 { // as frameworks answer HEAD, with all of the fields
+		return nil, nil
+	}
 	coding, _ := first(r.Headers, "Content-Encoding")
 	switch strings.ToLower(coding) {
 	case "", "identity":
