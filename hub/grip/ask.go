@@ -120,13 +120,26 @@ func (a *question) follow(method, link, last string) (*question, error) {
 		return nil, err
 	}
 	path, inside := strings.CutPrefix(u.Path, a.script)
-	if u.Host != base.Host || u.Scheme != base.Scheme || !inside {
+	if authority(u) != authority(base) || u.Scheme != base.Scheme || !inside {
 		return nil, errElsewhere
 	}
 	next := *a
 	next.method, next.path, next.query, next.content, next.last = method, path, u.RawQuery, nil, last
 	next.fields = []app.Header{{Name: "Host", Value: base.Host}}
 	return &next, nil
+}
+
+// authority is the host and the port of a URL, in the one way of several to write them (RFC 9110 4.2.3).
+func authority(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "http":
+		port = "80"
+	case u.Scheme == "https":
+		port = "443"
+	}
+	return strings.ToLower(u.Hostname()) + ":" + port
 }
 
 // ask asks the application. It is for goroutines.

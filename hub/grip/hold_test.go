@@ -114,12 +114,29 @@ func TestEnds(t *testing.T) {
 
 // TestElsewhere: links to another host are not followed, and the stream ends.
 func TestElsewhere(t *testing.T) {
-	for _, link := range []string{"http://127.0.0.2:9/x", "https://example.com/x", "//other/x"} {
+	for _, link := range []string{"http://127.0.0.2:9/x", "https://example.com/x", "//other/x", "http://example.com:81/x"} {
 		w := handler(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Grip-Link", "<"+link+">; rel=next")
 			_, _ = io.WriteString(w, "open\n")
 		})
 		if _, content := w.get(t, "/").answer(); content != "open\n" {
+			t.Errorf("%s: %q", link, content)
+		}
+	}
+}
+
+// TestOwnHost: links to the application itself are followed, however they name it.
+func TestOwnHost(t *testing.T) {
+	for _, link := range []string{"/x", "x", "//example.com/x", "http://example.com/x", "http://EXAMPLE.com/x", "HTTP://example.com:80/x", "http://example.com:/x"} {
+		w := handler(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/x" {
+				_, _ = io.WriteString(w, "page of "+r.Host+"\n")
+				return
+			}
+			w.Header().Set("Grip-Link", "<"+link+">; rel=next")
+			_, _ = io.WriteString(w, "open\n")
+		})
+		if _, content := w.get(t, "/").answer(); content != "open\npage of example.com\n" {
 			t.Errorf("%s: %q", link, content)
 		}
 	}
