@@ -94,7 +94,10 @@ func (q *request) question() *question {
 	return a
 }
 
-func (q *request) method() string { return q.question().method }
+func (q *request) method() string {
+	n, size := binary.Uvarint(q.octets)
+	return string(q.octets[size : size+int(n)])
+}
 
 func (q *request) path() string { return q.question().path }
 
