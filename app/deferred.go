@@ -2,7 +2,6 @@ package app
 
 import (
 	"os"
-	"strings"
 	"time"
 )
 
@@ -38,14 +37,10 @@ type Response struct {
 	Content []byte
 }
 
-// HasContent tells whether answers of this status have content at all (RFC 9110 15.3.5, 15.3.6, 15.4.5).
+// HasContent tells whether answers of this status have content at all.
 func (r *Response) HasContent() bool {
-	for _, code := range []string{"204", "205", "304"} {
-		if strings.HasPrefix(r.Status, code) {
-			return false
-		}
-	}
-	return true
+	code, _ := CheckStatus(r.Status)
+	return HasContent(code)
 }
 
 // Deferred answers a request later, from any goroutine. Environ.Defer makes one; while it waits, it holds neither a

@@ -17,6 +17,9 @@ var tchar = func() (t [256]bool) {
 	return t
 }()
 
+// HasContent tells whether responses with this code of status have content at all (RFC 9110 15.3.5, 15.3.6, 15.4.5).
+func HasContent(code int) bool { return code != 204 && code != 205 && code != 304 }
+
 // CheckStatus tells what is wrong with a status line's text: "999 Reason", three digits from 100
 // to 999, a space, and a reason phrase without control characters (RFC 9112 section 4). code is 0 when it is wrong.
 func CheckStatus(status string) (code int, wrong string) {

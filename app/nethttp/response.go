@@ -131,7 +131,7 @@ func (res *response) sendHead(size int64) error {
 
 // empty tells whether the response has no content, whatever the body says.
 func (res *response) empty() bool {
-	return res.head || !bodyAllowed(res.code) || res.code == http.StatusResetContent
+	return res.head || !app.HasContent(res.code)
 }
 
 // errTooLong is a body that is longer than the Content-Length of its response.

@@ -104,7 +104,8 @@ func withoutNames(headers []app.Header) []app.Header {
 
 // hasNoContent tells whether a status goes without content: a file that is named with it is not sent.
 func hasNoContent(status string) bool {
-	return strings.HasPrefix(status, "204") || strings.HasPrefix(status, "205") || strings.HasPrefix(status, "304")
+	code, _ := app.CheckStatus(status)
+	return !app.HasContent(code)
 }
 
 // find returns where the file is that a response names.

@@ -223,7 +223,7 @@ func (x *Exchange) run(application app.Application) {
 func (x *Exchange) sendWhole(content []byte) bool {
 	h := &x.head
 	size := int64(len(content))
-	if x.phase != started || x.isHead || h.HasLength && h.Length != size || noContent(h.Code) || size > pieceSize || !x.wire.Room() {
+	if x.phase != started || x.isHead || h.HasLength && h.Length != size || !app.HasContent(h.Code) || size > pieceSize || !x.wire.Room() {
 		return false
 	}
 	h.Close, h.NoContent, h.Length = x.Environ.ClosesConnection(), false, size
@@ -469,7 +469,7 @@ func (x *Exchange) sendHead(fallback int64) {
 	x.phase = sending
 	h := &x.head
 	h.Close = x.Environ.ClosesConnection()
-	empty := noContent(h.Code)
+	empty := !app.HasContent(h.Code)
 	h.NoContent = x.isHead || empty
 	if !h.HasLength {
 		h.Length = fallback
@@ -485,9 +485,6 @@ func (x *Exchange) sendHead(fallback int64) {
 	x.left = h.Length
 	x.wire.Head(h)
 }
-
-// noContent tells whether a status has no content (RFC 9110 15.3.5, 15.3.6, 15.4.5).
-func noContent(code int) bool { return code == 204 || code == 205 || code == 304 }
 
 // sendFile leaves the body to the wire when it is a file. It is false when it is not.
 func (x *Exchange) sendFile() bool {
