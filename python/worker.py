@@ -1086,21 +1086,23 @@ class Worker:
             try:
                 return self.sock.recv_into(self.view)
             except BlockingIOError:  # the supervisor's duplicate shares the flags of the descriptor
-                poller = POLL()
-                poller.register(self.sock.fileno(), select.POLLIN)
-                poller.poll()
+                self.readable()
             except ConnectionResetError:
                 return 0
             except OSError as e:
                 if e.errno != errno.EINTR:
                     leave()
 
+    def readable(self, timeout=None):
+        """Waits until there is a packet, or the end of the connection, for so many seconds at most."""
+        poller = POLL()
+        poller.register(self.sock.fileno(), select.POLLIN)
+        return poller.poll(None if timeout is None else timeout * 1000)
+
     def read(self, n, waiting=False):
         """Acts on a packet of n octets. Requests go to the backlog; or back, when the reader is one who waits for something else."""
         if n == 0:
-            if not (self.stopping and self.engine.is_idle()):
-                leave()  # the supervisor is dead
-            return
+            leave()  # the supervisor is dead
         at = 0
         view = self.view
         while at < n:
@@ -1437,6 +1439,8 @@ class Seat:
 class Threads:
     """The classes sync and threads: one thread, or more."""
 
+    ENDS = 0.01  # seconds: how often one who waits for packets looks whether the last call has ended, after STOP
+
     def __init__(self, worker, count):
         self.worker = worker
         self.count = count
@@ -1445,7 +1449,6 @@ class Threads:
         self.seats = []  # of threads that have nothing to do
         self.waiting = []  # Exchanges and Waiters whose thread waits for a frame that another reads
         self.blocking = 0  # so many calls more get the role taken off them before they begin
-        self.receiving = False  # the one who has the role waits for a packet, and is in no call
         self.ended = False
 
     def run(self):
@@ -1476,8 +1479,6 @@ class Threads:
                     role = True
                 else:
                     self.seats.append(seat)
-                    if worker.stopping and self.receiving and self.is_idle():
-                        worker.sock.shutdown(socket.SHUT_RD)  # wakes the one who waits for packets: there is nothing to wait for
             if item is not None:
                 worker.run(item)
                 worker.flush()
@@ -1488,24 +1489,27 @@ class Threads:
                 role, seat.role = seat.role, False
 
     def finish(self):
+        """Leaves the role to those who wait: the application's own threads, and what was registered with atexit, may publish yet."""
+        last = Waiter()
+        last.begun = True
         with self.worker.mutex:
             self.ended = True
             for seat in self.seats:
                 seat.lock.release()
             self.seats.clear()
+            self.give(last)
 
     def is_idle(self):
         return len(self.seats) == self.count - 1
 
     def idle(self):
         worker = self.worker
-        with worker.mutex:
-            if worker.stopping and not worker.backlog and self.is_idle():
-                return None
-            self.receiving = True
-        n = worker.receive()
-        self.receiving = False
-        return n
+        while True:
+            with worker.mutex:
+                if worker.stopping and not worker.backlog and self.is_idle():
+                    return None
+            if not worker.stopping or worker.readable(self.ENDS):
+                return worker.receive()
 
     def breathe(self):
         pass

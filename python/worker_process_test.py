@@ -164,6 +164,18 @@ class TestProcess(unittest.TestCase):
                 self.assertEqual(s.notes(), ["thread", "atexit", "last"])
                 self.assertIn("atexit has failed", s.stderr())
 
+    def test_end_publishes(self):
+        """What a worker waits for at its end can publish."""
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                s.get("/publish/at_the_end")
+                s.send(frame(STOP))
+                with self.assertRaises(EOFError):
+                    while True:
+                        s.step()
+                self.assertEqual(s.process.wait(10), 0)
+                self.assertEqual(sorted(s.notes()), [name + " (42, 3)" for name in ("atexit", "one", "one", "other", "other")])
+
     def test_stop_needs_frames(self):
         content = os.urandom(500000)
         for kind in CLASSES:

@@ -637,6 +637,29 @@ def do_publish_background(environ, start_response):
     return plain(start_response)
 
 
+def do_publish_at_the_end(environ, start_response):
+    """Leaves behind two threads and a function that publish when the worker ends."""
+    import atexit
+
+    hub, at_once, main = environ["weir.hub"], threading.Barrier(2), threading.main_thread()
+
+    def farewell(name):
+        note("%s %r" % (name, hub.publish("chat", name)))
+
+    def work(name):
+        until = time.monotonic() + 1
+        while main.is_alive() and time.monotonic() < until:
+            time.sleep(0.01)
+        at_once.wait()
+        farewell(name)
+        farewell(name)
+
+    threading.Thread(target=work, args=("one",), daemon=False).start()
+    threading.Thread(target=work, args=("other",), daemon=False).start()
+    atexit.register(farewell, "atexit")
+    return plain(start_response)
+
+
 def do_hold(environ, start_response):
     return environ["weir.hub"].hold("chat")
 
