@@ -13,8 +13,8 @@ import (
 // content is the content of a request that does not come with it: what the worker wants of it goes out in BODY frames.
 type content struct {
 	source io.Reader
-	left   int64 // octets still to come
-	wanted atomic.Int64
+	left   int64         // octets still to come
+	wanted atomic.Int64  // octets that the worker has asked for, and that have not been sent to it
 	more   chan struct{} // there may be something wanted
 	ended  chan struct{}
 	once   sync.Once
@@ -26,6 +26,9 @@ func newContent(source io.Reader, length int64) *content {
 
 // end tells that the worker's part of the request has ended.
 func (c *content) end() { c.once.Do(func() { close(c.ended) }) }
+
+// isAwaited tells whether the worker has asked for content that has not come from the client yet.
+func (c *content) isAwaited() bool { return c != nil && c.wanted.Load() > 0 }
 
 // want has n octets of content sent.
 func (r *request) want(n int) {
@@ -84,7 +87,7 @@ func (r *request) sendBody(content []byte, err error) {
 	defer s.release()
 	if r.phase == sent || r.phase == begun {
 		sealFrame(frame, r.number)
-		r.progress, r.awaits = now(), false
+		r.progress = now()
 		r.worker.control(frame)
 	}
 }

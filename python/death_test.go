@@ -3,7 +3,9 @@ package python_test
 import (
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -288,5 +290,36 @@ func TestTimeoutSparesStreams(t *testing.T) {
 	}
 	if n != 400*65536 {
 		t.Errorf("%d octets", n)
+	}
+}
+
+// TestTimeoutSparesUploads: what waits for content that its client sends late is not stuck, however much of it the worker has asked for ahead.
+func TestTimeoutSparesUploads(t *testing.T) {
+	for _, class := range []python.Class{python.Sync, python.Threads} {
+		t.Run(string(class), func(t *testing.T) {
+			h := host(t, python.Options{Class: class, Threads: 2, StreamBodies: true, Timeout: 300 * time.Millisecond})
+			const size, first = 400_000, 50_000
+			c, err := net.Dial("tcp", h.server.Addresses()[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(patience))
+			fmt.Fprintf(c, "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", size)
+			asked := make([]byte, len("HTTP/1.1 100 Continue\r\n\r\n"))
+			if _, err := io.ReadFull(c, asked); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprint(c, strings.Repeat("x", first))
+			time.Sleep(time.Second)
+			fmt.Fprint(c, strings.Repeat("x", size-first))
+			answer, _ := io.ReadAll(c)
+			if !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
+				t.Errorf("%q", answer)
+			}
+			if died := h.Stats().Died; died != 0 {
+				t.Errorf("%d have died", died)
+			}
+		})
 	}
 }

@@ -130,7 +130,7 @@ func (w *worker) lookForLong(t int64) {
 	}
 	var stuck []stuckRequest
 	for r := range w.requests.all() {
-		behind := r.owed >= minCredit || r.awaits // it is the client that takes its time
+		behind := r.owed >= minCredit || r.content.isAwaited() // it is the client that takes its time
 		if r.phase == begun && !r.stuck && !behind && t-r.progress > int64(s.options.Timeout) {
 			r.stuck = true
 			stuck = append(stuck, stuckRequest{r, r.gone, r.about(w)})

@@ -105,7 +105,6 @@ func (w *worker) account(events []event) {
 				r.noticed = t
 			}
 			r.streams = r.streams || e.kind == frameHead
-			r.awaits = e.kind == frameWant
 		}
 	}
 	w.flush()

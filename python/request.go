@@ -42,7 +42,6 @@ type request struct {
 	noticed  int64 // when it was known that the call takes long; 0: it is not
 	progress int64 // when the worker has last shown that it works at it
 	owed     int   // octets that the worker has sent and has no credit for
-	awaits   bool  // the worker waits for content of the request
 }
 
 // packet is a packet in a buffer that is used again.
