@@ -179,6 +179,8 @@ func TestConfigRefused(t *testing.T) {
 		{"worker-class = 3", `weir.toml: --worker-class must be sync, threads or gevent, not "3"`, 2},
 		{"max-requests = -1", "weir.toml: --max-requests must be 0 or more", 2},
 		{"umask = 'x'", "weir.toml: --umask must be permission bits", 2},
+		{"umask = 0o027", `weir.toml: umask must be text, the bits in octal, such as "027"`, 2},
+		{"socket-mode = 660", "weir.toml: socket-mode must be text", 2},
 		{"access-log-sample = 0", "weir.toml: --access-log-sample must be", 2},
 		{"hub = 'x'", "weir.toml: --hub must be", 2},
 		{"user = 'nobody-has-this-name'", "weir.toml: --user nobody-has-this-name: there is no such user", 2},

@@ -60,6 +60,7 @@ func fileOptions(model *kong.Application, s *settings) (out []option, err error)
 		}
 		f := flags["--"+name]
 		_, boolean := keys[key].(bool)
+		_, whole := keys[key].(int64)
 		switch {
 		case name == appKey && len(s.command.Positional) > 0:
 			if len(values) == 1 && !s.hasArgument() {
@@ -69,6 +70,8 @@ func fileOptions(model *kong.Application, s *settings) (out []option, err error)
 			return nil, &usageError{fmt.Sprintf("%s: %s and %s are the same option: leave one of them out", path, spellings[f.Name], key)}
 		case f != nil && !f.IsBool() && boolean:
 			return nil, &usageError{fmt.Sprintf("%s: %s is no switch: it cannot be %v", path, key, keys[key])}
+		case f != nil && f.PlaceHolder == "OCTAL" && whole: // 660 and 0o660 are numbers alike, and not the same one
+			return nil, &usageError{fmt.Sprintf("%s: %s must be text, the bits in octal, such as \"027\"", path, key)}
 		case f != nil && len(values) != 1 && !f.IsSlice():
 			return nil, &usageError{fmt.Sprintf("%s: %s has one value", path, key)}
 		case f != nil && name != "config":
