@@ -2,6 +2,7 @@ package python_test
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"regexp"
@@ -251,6 +252,12 @@ func TestReplacement(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReplacementMuchLater: any number of requests is one that a worker may serve.
+func TestReplacementMuchLater(t *testing.T) {
+	h := host(t, python.Options{MaxRequests: 1, MaxRequestsJitter: math.MaxInt})
+	h.want(h.get("/"), 200, "Hello, World!")
 }
 
 // TestReplacementForMemory: the same for one that has grown.

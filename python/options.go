@@ -108,7 +108,7 @@ func (o *Options) config() map[string]any {
 func (s *Supervisor) lifetime() int {
 	n := s.options.MaxRequests
 	if n > 0 && s.options.MaxRequestsJitter > 0 {
-		n += rand.IntN(s.options.MaxRequestsJitter + 1)
+		n += rand.IntN(min(s.options.MaxRequestsJitter, math.MaxInt-n) + 1)
 	}
 	return n
 }
