@@ -14,6 +14,7 @@ import (
 type content struct {
 	source io.Reader
 	left   int64         // octets still to come
+	place  uint16        // of the next BODY frame
 	wanted atomic.Int64  // octets that the worker has asked for, and that have not been sent to it
 	more   chan struct{} // there may be something wanted
 	ended  chan struct{}
@@ -81,6 +82,8 @@ func (r *request) sendBody(content []byte, err error) {
 		frame[5] = flagEnd | flagFail
 		content = []byte(err.Error())
 	}
+	setPlace(frame, r.content.place)
+	r.content.place++
 	frame = append(frame, content...)
 	s := r.supervisor
 	s.mu.Lock()

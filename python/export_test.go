@@ -63,3 +63,13 @@ func HeadReader() func(octets []byte) error {
 
 // Pace is how often the monitor looks: 0 not at all, 1 slowly, 2 often.
 func (s *Supervisor) Pace() int { return int(s.pace.Load()) }
+
+// TakeBack takes from all workers what they have not read.
+func (s *Supervisor) TakeBack() {
+	s.mu.Lock()
+	defer s.release()
+	for _, w := range s.workers {
+		s.takeBack(w)
+	}
+	s.spread()
+}

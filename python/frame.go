@@ -100,6 +100,9 @@ func sealFrame(frame []byte, number uint32) {
 
 func setNumber(frame []byte, number uint32) { binary.LittleEndian.PutUint32(frame[8:], number) }
 
+// setPlace enters which BODY of its request a frame is. One that was taken back and sent again may come behind the next ones.
+func setPlace(frame []byte, place uint16) { binary.LittleEndian.PutUint16(frame[6:], place) }
+
 // split takes the part with a length of its own off the front of a payload.
 func split(payload []byte) (part, rest []byte, err error) {
 	if len(payload) < 4 {

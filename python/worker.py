@@ -52,7 +52,7 @@ READY, FAILED, HEAD, DATA, ABORT, WANT, FILE, HINTS, HOLD, PUBLISH, BEGUN, STATE
 FORKED = 29
 END, FAIL = 1, 2
 
-FRAME = struct.Struct("<IBBHI")  # length, type, flags, keys, number
+FRAME = struct.Struct("<IBBHI")  # length, type, flags, keys or place, number
 REQUEST_FRAME = struct.Struct("<IBBHII")  # and the length of the environ
 U32 = struct.Struct("<I")
 RANGE = struct.Struct("<QQ")
@@ -616,21 +616,26 @@ class Content:
         self.length = len(data)  # of chunks; guarded by worker.mutex
         self.at = 0  # in the first
         self.asked = 0  # octets that were asked for and have not come; likewise
+        self.next = 0  # the place of the BODY that is to come
+        self.early = {}  # place -> payload and flags of those that have come before it
         self.ended = False
         self.failure = None
 
-    def arrived(self, data, flags):
-        """Takes a BODY. worker.mutex is held."""
-        if flags & FAIL:
-            self.failure = bytes(data).decode("utf-8", "replace") or "the content has ended too early"
-            self.ended = True
-            return
-        if data:
-            self.chunks.append(bytes(data))
-            self.length += len(data)
-            self.asked = max(0, self.asked - len(data))
-        if flags & END:
-            self.ended = True
+    def arrived(self, place, data, flags):
+        """Takes a BODY. It waits for those in front of it, which the supervisor may have taken back meanwhile. worker.mutex is held."""
+        self.early[place] = bytes(data), flags
+        while self.next in self.early:
+            data, flags = self.early.pop(self.next)
+            self.next = self.next + 1 & 0xFFFF
+            if flags & FAIL:
+                self.failure = data.decode("utf-8", "replace") or "the content has ended too early"
+                self.ended = True
+            elif data:
+                self.chunks.append(data)
+                self.length += len(data)
+                self.asked = max(0, self.asked - len(data))
+            if flags & END:
+                self.ended = True
 
     def fill(self):
         """Waits until there are chunks; False: there are no more."""
@@ -1108,7 +1113,7 @@ class Worker:
         while at < n:
             if n > PACKET or n - at < FRAME.size:
                 return self.malformed(n)
-            length, kind, flags, shape, number = FRAME.unpack_from(view, at)
+            length, kind, flags, shape, number = FRAME.unpack_from(view, at)  # shape: in a BODY its place
             at += FRAME.size
             payload = view[at : at + length]
             at += length
@@ -1125,7 +1130,7 @@ class Worker:
                 with self.mutex:
                     x = self.streams.get(number)
                     if x is not None and x.content is not None:
-                        x.content.arrived(payload, flags)
+                        x.content.arrived(shape, payload, flags)
                         self.engine.wake(x)
             elif kind == CREDIT:
                 with self.mutex:

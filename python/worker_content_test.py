@@ -1,6 +1,7 @@
 """Tests of worker.py: the content of requests, the credit for that of responses, and files."""
 
 import os
+import random
 import socket
 import struct
 import time
@@ -38,15 +39,31 @@ class TestContent(unittest.TestCase):
             with Supervisor(kind=kind) as s:
                 for size in (1, 2, 3, 5, 7, 100):
                     with self.subTest(kind, size=size):
-                        s.uploads[1] = [b"", 0]
+                        s.uploads[1] = [b"", 0, 0]
                         s.send(request(1, "/lines", flags=0, method="POST", CONTENT_LENGTH=str(len(content))))
                         while not any(k == WANT for k, _, _, _ in s.log):
                             s.step()
                         s.log.clear()
-                        for at in range(0, len(content), size):
-                            s.send(frame(BODY, 1, content[at : at + size]))
-                        s.send(frame(BODY, 1, b"", END))
+                        for place, at in enumerate(range(0, len(content), size)):
+                            s.send(frame(BODY, 1, content[at : at + size], 0, place))
+                        s.send(frame(BODY, 1, b"", END, place + 1))
                         self.assertEqual(s.finish(1)[0].text, want)
+
+    def test_order(self):
+        """BODY frames that were taken back and sent again come behind others; places begin anew behind 65535."""
+        pieces = [b"%d," % i for i in range(70000)]
+        content = b"".join(pieces)
+        frames = [frame(BODY, 1, piece, 0, place & 0xFFFF) for place, piece in enumerate(pieces)]
+        frames.append(frame(BODY, 1, b"", END, len(pieces) & 0xFFFF))
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                s.uploads[1] = [b"", 0, 0]
+                s.send(request(1, "/echo/stream", flags=0, method="POST", CONTENT_LENGTH=str(len(content))))
+                for at in range(0, len(frames), 30):
+                    some = frames[at : at + 30]
+                    random.Random(at).shuffle(some)
+                    s.send(b"".join(some))
+                self.assertTrue(s.finish(1)[0].content == content)
 
     def test_large(self):
         content = os.urandom(1 << 20) * 20
@@ -107,7 +124,7 @@ class TestContent(unittest.TestCase):
                 failed = frame(BODY, 1, b"too slow", FAIL), "BrokenPipeError: [Errno 32] too slow"
                 left = frame(GONE, 1), "Disconnected: the client has left"
                 for last, text in [failed, left]:
-                    s.uploads[1] = [b"", 0]
+                    s.uploads[1] = [b"", 0, 0]
                     s.send(request(1, "/input/error", flags=0, method="POST", CONTENT_LENGTH="10"))
                     while not any(k == WANT for k, _, _, _ in s.log):
                         s.step()
@@ -121,7 +138,7 @@ class TestContent(unittest.TestCase):
     def test_requests_meanwhile(self):
         with Supervisor() as s:
             for returns in (False, True):
-                s.uploads[1] = [b"", 0]
+                s.uploads[1] = [b"", 0, 0]
                 s.send(request(1, "/echo", flags=0, method="POST", CONTENT_LENGTH="3"))
                 while not any(k == WANT for k, _, _, _ in s.log):
                     s.step()
@@ -130,7 +147,7 @@ class TestContent(unittest.TestCase):
                 one, two, three = s.finish(1, 2, 3)
                 self.assertEqual((one.text, two.text, three.text), ("b'abc'", "", "Hello, World!"))
         with Supervisor(returns=True) as s:
-            s.uploads[1] = [b"", 0]
+            s.uploads[1] = [b"", 0, 0]
             s.send(request(1, "/echo", flags=0, method="POST", CONTENT_LENGTH="3"))
             while not any(k == WANT for k, _, _, _ in s.log):
                 s.step()

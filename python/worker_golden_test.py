@@ -24,10 +24,10 @@ class TestGolden(unittest.TestCase):
         "latin-1": [request(2, "/good/head", HTTP_X="\xe4\xff"), 1],
         "content": [request(3, "/echo", content=b"a=1&b=2", method="POST"), 1],
         "streamed-content": [
-            request(4, "/echo/stream", flags=0, method="POST", CONTENT_LENGTH="7"), 1, frame(BODY, 4, b"one"), frame(BODY, 4, b" two", END), 2,
+            request(4, "/echo/stream", flags=0, method="POST", CONTENT_LENGTH="7"), 1, frame(BODY, 4, b"one"), frame(BODY, 4, b" two", END, 1), 2,
         ],
         "broken-content": [
-            request(4, "/echo/stream", flags=0, method="POST", CONTENT_LENGTH="7"), 1, frame(BODY, 4, b"one"), frame(BODY, 4, b"the client has left", FAIL), 1,
+            request(4, "/echo/stream", flags=0, method="POST", CONTENT_LENGTH="7"), 1, frame(BODY, 4, b"one"), frame(BODY, 4, b"the client has left", FAIL, 1), 1,
         ],
         "stream": [request(5, "/stream"), 4],
         "length-known": [request(5, "/too/much"), 2],

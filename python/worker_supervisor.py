@@ -110,7 +110,7 @@ class Supervisor:
             os.close(fd)
         self.responses = {}
         self.log = []  # (type, flags, number, payload), each frame that came
-        self.uploads = {}  # number -> [content left, wanted]
+        self.uploads = {}  # number -> [content left, wanted, place of the next BODY]
         settings = dict(
             app=app, chdir=DATA_DIRECTORY, pythonpath=[], threads=4, connections=50, credit=256 << 10, flush=0.0005, extensions=True,
             environ={"SERVER_SOFTWARE": "weir", "GATEWAY_INTERFACE": "CGI/1.1", "DEPLOYER": "\xfc"},
@@ -170,7 +170,7 @@ class Supervisor:
 
     def upload(self, number, content, **more):
         """Sends a request whose content comes when it is wanted."""
-        self.uploads[number] = [content, 0]
+        self.uploads[number] = [content, 0, 0]
         self.send(request(number, flags=0, **dict({"CONTENT_LENGTH": str(len(content)), "method": "POST"}, **more)))
         if not content:
             self.send(frame(BODY, number, b"", END))
@@ -225,7 +225,8 @@ class Supervisor:
                     piece = upload[0][: min(65536, upload[1])]
                     upload[0] = upload[0][len(piece) :]
                     upload[1] -= len(piece)
-                    self.send(frame(BODY, number, piece, 0 if upload[0] else END))
+                    self.send(frame(BODY, number, piece, 0 if upload[0] else END, upload[2]))
+                    upload[2] += 1
             elif kind == FILE:
                 assert len(found) == 1 and len(fds) == 1
                 offset, count = struct.unpack("<QQ", payload)
