@@ -128,7 +128,7 @@ func (s *settings) from(name string) string {
 	}
 	if f := flagsOf(s.command)["--"+name]; f != nil {
 		for _, variable := range f.Envs { // which the parser reads
-			if os.Getenv(variable) != "" {
+			if _, set := os.LookupEnv(variable); set { // an empty value is one
 				return variable
 			}
 		}

@@ -139,6 +139,7 @@ func TestConfigErrors(t *testing.T) {
 		{"variable", "WEIR_LOOPS", "many", []string{"demo"}, "WEIR_LOOPS: --loops: want a whole number"},
 		{"variable, out of bounds", "WEIR_LOOPS", "-1", []string{"demo"}, "WEIR_LOOPS: --loops must be 1 or more"},
 		{"variable of gunicorn's", "FORWARDED_ALLOW_IPS", "proxy", []string{"demo"}, "weir: FORWARDED_ALLOW_IPS: --forwarded-allow-ips: "},
+		{"variable of gunicorn's, empty", "FORWARDED_ALLOW_IPS", "", []string{"demo"}, `weir: FORWARDED_ALLOW_IPS: --forwarded-allow-ips: "": want`},
 		{"variable, hidden", "WEIR_LOOPS", "-1", []string{"demo", "--loops=-2"}, "weir: --loops must be 1 or more"},
 		{"variable, boolean", "WEIR_INLINE", "perhaps", []string{"demo"}, "WEIR_INLINE must be true or false"},
 		{"variable, quotation", "WEIR_BIND", "'x", []string{"demo"}, "WEIR_BIND: a quotation has no end"},
