@@ -83,6 +83,7 @@ class Exchange:
 
     worker = None  # the one of the process; set once
     number = 0
+    call = None
     method = ""
     path = ""
     state = PENDING
@@ -235,6 +236,9 @@ class Exchange:
     def close_stream(self):
         self.done = True
         self.worker.streams.pop(self.number, None)
+        if self.content is not None:
+            with self.worker.mutex:  # another thread of the application may wait for more, which does not come
+                self.worker.engine.wake(self.content.waiter)
 
     def answer(self, result):
         """Sends what the application has returned, if it is not the usual list of one block; closes it, once."""
@@ -612,6 +616,8 @@ class Content:
 
     def __init__(self, exchange, data):
         self.exchange = exchange
+        self.waiter = Waiter()  # not the Exchange: one thread may read while another one writes, and waits for credit
+        self.waiter.call = exchange
         self.chunks = deque([data] if data else ())  # the reader's append, the application's popleft
         self.length = len(data)  # of chunks; guarded by worker.mutex
         self.at = 0  # in the first
@@ -664,7 +670,7 @@ class Content:
                 if self.failure is not None:
                     raise OSError(errno.EPIPE, self.failure)
                 return False
-            worker.wait(x)
+            worker.wait(self.waiter)
 
     def take(self, size):
         """At most size octets of what is there."""
@@ -1131,7 +1137,7 @@ class Worker:
                     x = self.streams.get(number)
                     if x is not None and x.content is not None:
                         x.content.arrived(shape, payload, flags)
-                        self.engine.wake(x)
+                        self.engine.wake(x.content.waiter)
             elif kind == CREDIT:
                 with self.mutex:
                     x = self.streams.get(number)
@@ -1163,6 +1169,8 @@ class Worker:
             if x is not None:
                 x.gone = True
                 self.engine.wake(x)
+                if x.content is not None:
+                    self.engine.wake(x.content.waiter)
                 return
         for item in list(self.backlog):  # others take from it
             if item[0] == number:
@@ -1220,7 +1228,7 @@ class Worker:
         return tuple(waiter.result[0])
 
     def wait(self, waiter):
-        """Waits for news about an Exchange or a Waiter."""
+        """Waits for news about an Exchange or a Waiter. Of each there is one who waits."""
         self.engine.wait(waiter)
 
     def poll(self, x):
@@ -1389,7 +1397,7 @@ class Worker:
                         x.done = True
                         x.state = 2
                         if streams:
-                            streams.pop(number, None)
+                            x.close_stream()
                         head = head[0]
                         append(pack(len(head) + len(block), 18, 1, 0, number) + head + block)
                     else:
@@ -1422,9 +1430,10 @@ class Worker:
 
 
 class Waiter:
-    """One who waits for a RESULT."""
+    """One who waits for a RESULT, or for BODY."""
 
     number = 0
+    call = None  # for whose content
     news = role = begun = False
     lock = result = None
 
@@ -1558,7 +1567,7 @@ class Threads:
             other = self.waiting.pop(0)
             other.role = True
             other.lock.release()
-        elif self.seats and type(x) is Waiter:
+        elif self.seats and (type(x) is Waiter or x.done):
             self.seat()
         else:
             self.worker.slot.append(x)
@@ -1581,10 +1590,10 @@ class Threads:
                 if x.news:
                     x.news = False
                     if mine:
-                        self.give(x)
+                        self.give(x.call or x)
                     return
                 if not mine:
-                    mine = self.take(x)
+                    mine = self.take(x.call or x)
                 if mine and self.seats:
                     self.seat()
                     mine = False

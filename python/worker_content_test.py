@@ -135,6 +135,20 @@ class TestContent(unittest.TestCase):
                     self.assertEqual(r.abort is None, last[4] == GONE)
                 self.assertEqual(s.get().text, "Hello, World!")
 
+    def test_thread(self):
+        """A thread of the application may read while the call writes; it does not wait for what does not come."""
+        content = os.urandom(2_000_000)
+        for kind in CLASSES:
+            with self.subTest(kind), Supervisor(kind=kind) as s:
+                for _ in range(3):
+                    s.upload(1, content, path="/echo/thread")
+                    self.assertTrue(s.finish(1)[0].content == content)
+                s.uploads[1] = [b"", 0, 0]
+                s.send(request(1, "/read/thread", flags=0, method="POST", CONTENT_LENGTH="3"))
+                self.assertEqual(s.finish(1)[0].status, "200 OK")
+                self.assertEqual(s.stop(), 0)
+                self.assertEqual(s.notes(), ["wsgi.input was read after the response had ended"])
+
     def test_requests_meanwhile(self):
         with Supervisor() as s:
             for returns in (False, True):

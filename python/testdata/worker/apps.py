@@ -627,6 +627,38 @@ def do_hints_long(environ, start_response):
         return plain(start_response, str(e))
 
 
+def do_echo_thread(environ, start_response):
+    """A thread reads while the call writes what it has read."""
+    import queue
+
+    blocks = queue.Queue(2)
+
+    def read():
+        while True:
+            block = environ["wsgi.input"].read(10000)
+            blocks.put(block)
+            if not block:
+                break
+
+    threading.Thread(target=read).start()
+    start_response(OK, TEXT)
+    return iter(blocks.get, b"")
+
+
+def do_read_thread(environ, start_response):
+    """Leaves behind a thread that waits for content which does not come."""
+
+    def read():
+        try:
+            environ["wsgi.input"].read()
+        except ValueError as e:
+            note(str(e))
+
+    threading.Thread(target=read, daemon=False).start()
+    time.sleep(0.1)
+    return plain(start_response)
+
+
 def do_publish(environ, start_response):
     return plain(start_response, repr(environ["weir.hub"].publish("chat", "m\xfc")))
 
