@@ -232,9 +232,16 @@ func (l *Loop) After(d time.Duration, f func()) {
 // Each calls f for every connection of the loop. f may close it.
 func (l *Loop) Each(f func(c *Conn)) { l.conns.each(f) }
 
-// closeAll closes what is still open when the loop ends, and frees its descriptors.
+// closeAll closes what is still open when the loop ends, and frees its descriptors. Who is in the middle of something is reset: what he has of an answer
+// is not all of it.
 func (l *Loop) closeAll() {
-	l.Each(func(c *Conn) { c.close(ReasonShutdown) })
+	l.Each(func(c *Conn) {
+		if c.state == open && !c.isIdle() {
+			c.Abort(ReasonShutdown)
+		} else {
+			c.close(ReasonShutdown)
+		}
+	})
 	for _, a := range l.listeners {
 		a.remove()
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -139,7 +140,9 @@ func TestShutdownCutsOff(t *testing.T) {
 		t.Errorf("Shutdown returned %v", err)
 	}
 	for _, c := range clients {
-		expectEOF(t, c)
+		if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("received %d octets, %v; want a reset: none of them is idle", n, err)
+		}
 		_ = c.Close()
 		if reason := receive(t, reasons, "end"); reason != ReasonShutdown {
 			t.Errorf("closed: %v", reason)

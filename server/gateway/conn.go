@@ -148,11 +148,7 @@ func (c *conn) settle() {
 	r := c.response()
 	early := c.state == streaming
 	switch {
-	case !r.complete && !r.sized && !c.codec.delimits():
-		c.move(connectionClosed)
-		c.drop()
-		c.Abort(loop.ReasonAborted)
-	case !r.complete: // which shows: the length is wrong, or the end of the response is missing
+	case !r.complete:
 		c.end(loop.ReasonAborted, early)
 	case r.close || early:
 		c.end(loop.ReasonDone, early)
@@ -188,9 +184,19 @@ func (c *conn) abort() {
 	}
 }
 
-// end closes the connection after what was written.
+// end closes the connection after what was written. That a response is not complete shows where its length was told, or the protocol has an end of its
+// own; else the end of the connection must not be taken for it.
 func (c *conn) end(reason loop.Reason, linger bool) {
 	c.move(connectionClosed)
+	r := c.response()
+	if r != nil && !r.finished {
+		c.DropFile() // it goes away with the request
+	}
+	if r != nil && r.status != 0 && !r.complete && !r.sized && !c.codec.delimits() {
+		c.drop()
+		c.Abort(reason)
+		return
+	}
 	c.Finish(reason, linger)
 	c.drop()
 }

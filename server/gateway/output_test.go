@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/weirhttp/weir/app"
@@ -218,6 +219,61 @@ func TestAbortInAnswer(t *testing.T) {
 			}
 			c.Reset()
 		})
+	}
+}
+
+// borrowed is a body whose file is somebody else's from Close on.
+type borrowed struct {
+	app.Body
+	closed  atomic.Bool
+	misread atomic.Bool
+}
+
+func (b *borrowed) Size() int64             { return 1 << 20 }
+func (b *borrowed) File() (app.File, int64) { return b, 0 }
+func (b *borrowed) Fd() uintptr             { return ^uintptr(0) }
+
+func (b *borrowed) ReadAt(p []byte, _ int64) (int, error) {
+	b.misread.Store(b.misread.Load() || b.closed.Load())
+	return len(p), nil
+}
+
+func (b *borrowed) Close() error {
+	b.closed.Store(true)
+	return nil
+}
+
+// TestFileOfNobody: when a connection ends in the middle of a file, nothing more is sent of it: its number may be another file's by then.
+func TestFileOfNobody(t *testing.T) {
+	h := newHouse(t)
+	body := &borrowed{}
+	h.config.Application = func(_ *app.Environ, start app.StartResponse) app.Body {
+		start("200 OK", nil)
+		return body
+	}
+	c, _ := h.dialSlowly(gateway.FastCGI)
+	c.room = 100_000
+	c.Feed(requestOf(gateway.FastCGI, "/"))
+	if !h.until(func() bool {
+		c.Drain()
+		return c.out.Len() == 100_000
+	}) {
+		t.Fatalf("%d octets came", c.out.Len())
+	}
+	c.Feed([]byte("no record"))
+	if !h.until(body.closed.Load) {
+		t.Fatal("the body is not closed")
+	}
+	if !h.until(func() bool {
+		c.room = 1 << 20
+		c.Drain()
+		c.EOF()
+		return c.Closed()
+	}) {
+		t.Error("the connection does not end")
+	}
+	if body.misread.Load() {
+		t.Error("the file was read when it was closed")
 	}
 }
 

@@ -211,11 +211,7 @@ func (c *conn) settle() {
 	t, r := c.t, c.reply()
 	early := c.state == streaming
 	switch {
-	case !r.complete && r.framing == byClose:
-		c.move(connectionClosed)
-		c.drop()
-		c.Abort(loop.ReasonAborted)
-	case !r.complete: // the framing shows it; earlier answers still leave
+	case !r.complete: // earlier answers still leave, where the framing shows it
 		c.end(loop.ReasonAborted, early)
 	case r.close || early && !t.canSkip():
 		followed := r.followed || r.sent > lingerFrom || t != nil && t.mayBeFollowed()
@@ -251,11 +247,17 @@ func (c *conn) goesOn() (more bool) {
 	return c.state == idle || c.state == unread
 }
 
-// end closes the connection after what was written.
+// end closes the connection after what was written. An answer that is not complete must not look so where the end of the connection is its own.
 func (c *conn) end(reason loop.Reason, linger bool) {
 	c.move(connectionClosed)
-	if r := c.reply(); r != nil && !r.finished {
+	r := c.reply()
+	if r != nil && !r.finished {
 		c.DropFile() // what it was lent goes away with the request
+	}
+	if r != nil && !r.complete && r.framing == byClose {
+		c.drop()
+		c.Abort(reason)
+		return
 	}
 	c.Finish(reason, linger)
 	c.drop()
