@@ -4,7 +4,9 @@ package secure
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/weirhttp/weir/loop"
@@ -17,6 +19,7 @@ type handshake struct {
 	acceptor *Acceptor
 	pipe     *pipe // between the loop and the goroutine; nil before it runs
 	tls      *tls.Conn
+	spoken   bool // the client was sent something
 	done     bool // the goroutine has ended, and that was seen on the loop
 }
 
@@ -89,12 +92,21 @@ func (h *handshake) begins(in []byte) bool {
 func (h *handshake) run() {
 	a := h.acceptor
 	a.compute <- struct{}{}
+	err := errPanic
+	defer func() {
+		if v := recover(); v != nil {
+			a.log.Error("TLS handshake failed", "client", h.Remote(), "error", fmt.Sprint("panic: ", v), "stack", string(debug.Stack()))
+		}
+		<-a.compute
+		h.Loop().Post(func(any) { h.finished(err) }, nil)
+		a.end()
+	}()
 	h.tls = tls.Server(h.pipe.wire, a.config.TLS())
-	err := h.tls.Handshake()
-	<-a.compute
-	h.Loop().Post(func(any) { h.finished(err) }, nil)
-	a.end()
+	err = h.tls.Handshake()
 }
+
+// errPanic is the end of a handshake in which a function of the configuration's has panicked.
+var errPanic = errors.New("a function of the TLS configuration has panicked")
 
 // finished goes on with the connection when the goroutine has ended.
 func (h *handshake) finished(err error) {
@@ -104,7 +116,11 @@ func (h *handshake) finished(err error) {
 	a := h.acceptor
 	if err != nil {
 		a.log.Debug("TLS handshake failed", "client", h.Remote(), "error", err)
-		h.Finish(loop.ReasonProtocol, true)
+		reason := loop.ReasonProtocol
+		if h.EndOfFile() {
+			reason = loop.ReasonEOF
+		}
+		h.Finish(reason, true)
 		return
 	}
 	if serve := a.config.Protocols[h.tls.ConnectionState().NegotiatedProtocol]; serve != nil {
@@ -135,8 +151,15 @@ func (h *handshake) detach(serve func(*tls.Conn, *loop.Detached)) {
 	go serve(h.tls, d)
 }
 
-// EOF implements loop.Handler.
-func (h *handshake) EOF() { h.Finish(loop.ReasonEOF, false) }
+// EOF implements loop.Handler: a client that was answered may have sent all that it has to send, its part of the handshake and a request.
+func (h *handshake) EOF() {
+	switch {
+	case h.pipe == nil || !h.spoken:
+		h.Finish(loop.ReasonEOF, false)
+	case h.EndOfFile(): // what it sent before comes first
+		h.pipe.end()
+	}
+}
 
 // Drained implements loop.Handler.
 func (h *handshake) Drained() {}

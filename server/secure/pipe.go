@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -16,9 +17,10 @@ type pipe struct {
 	wire *wire
 
 	mu     sync.Mutex
-	more   sync.Cond // in has changed, or closed
+	more   sync.Cond // in has changed, or ended, or closed
 	in     []byte    // guarded by mu
 	record int       // octets left of the record that is being read; guarded by mu
+	ended  bool      // nothing comes any more; guarded by mu
 	closed bool      // guarded by mu
 }
 
@@ -36,6 +38,14 @@ func (p *pipe) feed(in []byte) (unread int) {
 	p.in = append(p.in, in...)
 	p.more.Signal()
 	return len(p.in)
+}
+
+// end tells that all was received that the client sends.
+func (p *pipe) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	p.more.Signal()
 }
 
 // fail ends the handshake.
@@ -62,19 +72,21 @@ func (p *pipe) Read(b []byte) (int, error) {
 	if p.record == 0 {
 		need = recordHead
 	}
-	if len(p.in) < need && !p.closed {
+	if p.lacks(need) {
 		<-p.h.acceptor.compute
-		for len(p.in) < need && !p.closed {
+		for p.lacks(need) {
 			p.more.Wait()
 		}
 		p.mu.Unlock()
 		p.h.acceptor.compute <- struct{}{}
 		p.mu.Lock()
 	}
-	if p.closed {
+	switch {
+	case p.closed:
 		return 0, net.ErrClosed
-	}
-	if p.record == 0 {
+	case len(p.in) < need:
+		return 0, io.ErrUnexpectedEOF
+	case p.record == 0:
 		p.record = recordHead + recordLength(p.in)
 	}
 	n := copy(b, p.in[:min(len(p.in), p.record)])
@@ -83,11 +95,15 @@ func (p *pipe) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// lacks tells whether so many octets are not there, and may come. p.mu is held.
+func (p *pipe) lacks(need int) bool { return len(p.in) < need && !p.ended && !p.closed }
+
 // Write implements net.Conn.
 func (p *pipe) Write(b []byte) (int, error) {
 	octets := append([]byte(nil), b...)
 	p.h.Loop().Post(func(any) {
 		if p.h.IsOpen() {
+			p.h.spoken = true
 			p.h.Write(octets)
 		}
 	}, nil)
