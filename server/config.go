@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -51,7 +52,7 @@ type Config struct {
 	// H2C has clients speak HTTP/2 without TLS if they begin with its preface (prior knowledge, RFC 9113 3.3), beside those that speak
 	// HTTP/1.1.
 	H2C bool
-	// TLS has the server speak HTTPS; nil: HTTP.
+	// TLS has the server speak HTTPS where it would speak HTTP; nil: HTTP.
 	TLS *TLS
 
 	// ServerHeader is the value of the Server field of responses. Default: "weir". NoServerHeader leaves the field out.
@@ -222,6 +223,9 @@ func (c Config) withDefaults() (Config, error) {
 	c.GracefulTimeout = orDefault(c.GracefulTimeout, 30*time.Second)
 	c.DrainIdle = orDefault(c.DrainIdle, 2*time.Second)
 	if c.TLS != nil {
+		if !c.SpeaksHTTP() {
+			return c, fmt.Errorf("server: Config.TLS is for HTTP, which none of Config.Bind speaks (%s)", strings.Join(c.Bind, ", "))
+		}
 		var err error
 		if c.TLS, err = c.TLS.check(); err != nil {
 			return c, err

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/weirhttp/weir/loop"
@@ -37,6 +39,14 @@ func cutProtocol(bind string, fallback Protocol) (p Protocol, address string) {
 		return p, address
 	}
 	return fallback, bind
+}
+
+// SpeaksHTTP tells whether HTTP is spoken at one of the addresses of Bind. TLS is spoken there, and nowhere else.
+func (c *Config) SpeaksHTTP() bool {
+	return slices.ContainsFunc(c.Bind, func(bind string) bool {
+		p, _ := cutProtocol(bind, cmp.Or(c.Protocol, HTTP))
+		return p == HTTP
+	})
 }
 
 // listening is a listener, and what is spoken there.

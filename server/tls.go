@@ -13,7 +13,7 @@ import (
 	"github.com/weirhttp/weir/server/secure"
 )
 
-// TLS has a server speak HTTPS, at all of its addresses.
+// TLS has a server speak HTTPS, at all of its addresses that speak HTTP.
 type TLS struct {
 	// Certificates name files of certificates and keys. A client gets the first that is good for the name it asks for (SNI), or else the
 	// first. Files that change are read again, without a connection being closed; what cannot be used is logged, and the old one stays.

@@ -94,3 +94,22 @@ func TestTLSPanic(t *testing.T) {
 		t.Errorf("the log has %q", log.String())
 	}
 }
+
+// TestTLSWithoutHTTP: a certificate that no address would use is a mistake.
+func TestTLSWithoutHTTP(t *testing.T) {
+	certificate, _ := localhost(t)
+	config := server.Config{
+		Application: plain(""),
+		Bind:        []string{"fastcgi:127.0.0.1:0", "uwsgi:127.0.0.1:0"},
+		TLS:         &server.TLS{Config: &tls.Config{Certificates: []tls.Certificate{certificate}}},
+	}
+	if _, err := server.New(config); err == nil || !strings.Contains(err.Error(), "Config.TLS is for HTTP") {
+		t.Errorf("New returned %v", err)
+	}
+	config.Bind[1] = "127.0.0.1:0"
+	s, err := server.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Shutdown(t.Context())
+}

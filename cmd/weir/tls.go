@@ -55,6 +55,8 @@ func (f *tlsFlags) apply(c *server.Config) error {
 		return &usageError{"--max-handshakes must be 1 or more"}
 	case !f.https():
 		return nil
+	case !c.SpeaksHTTP():
+		return &usageError{"--certfile and --acme are for HTTP, which no --bind speaks: leave them out, the web server in front has the certificate"}
 	case len(f.Keyfile) > 0 && len(f.Keyfile) != len(f.Certfile):
 		return &usageError{fmt.Sprintf("--keyfile is there %d times, --certfile %d times: give a --keyfile for each --certfile, in the same order",
 			len(f.Keyfile), len(f.Certfile))}

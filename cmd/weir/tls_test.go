@@ -318,6 +318,7 @@ func TestTLSMistakes(t *testing.T) {
 		{append(a.flags(), "--tls-min", "1.1"), 2, "--tls-min"},
 		{append(a.flags(), "--handshake-timeout", "0"), 2, "--handshake-timeout must be more than 0"},
 		{append(a.flags(), "--max-handshakes", "0"), 2, "--max-handshakes must be 1 or more"},
+		{append(a.flags(), "--protocol", "fastcgi"), 2, "--certfile and --acme are for HTTP, which no --bind speaks"},
 		{append(a.flags(), "--certfile", a.cert), 2, "give a --keyfile for each --certfile"},
 		{[]string{"--certfile", a.cert}, 1, "--keyfile " + a.cert + ": it has no private key"},
 		{[]string{"--certfile", "/nowhere/c", "--keyfile", a.key}, 1, "--certfile /nowhere/c: no such file"},
