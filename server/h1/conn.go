@@ -78,6 +78,7 @@ func (c *conn) advance(in []byte) (n int, more bool) {
 		}
 		if !c.Room() { // for the answer: the client is to take earlier ones first
 			c.Hold()
+			c.SetDeadline(0) // it is output that is waited for
 			return 0, false
 		}
 		return c.readHead(in)
@@ -319,6 +320,9 @@ func (c *conn) Drained() {
 	case c.parked != nil:
 		c.parked.deferred.Resume()
 	case c.t == nil || c.state == inHead:
+		if c.state == idle {
+			c.awaitRequest()
+		}
 		c.Release()
 	case !c.t.finished:
 		t := c.t
@@ -355,8 +359,8 @@ func (c *conn) Shutdown() {
 	}
 }
 
-// Idle implements loop.Idler.
-func (c *conn) Idle() bool { return c.state == idle }
+// Idle implements loop.Idler. A request that waits for room is one.
+func (c *conn) Idle() bool { return c.state == idle && !c.Held() }
 
 // awaitRequest gives the client its time for another request.
 func (c *conn) awaitRequest() {
