@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -153,60 +154,74 @@ func TestDrainHandshakes(t *testing.T) {
 	}
 }
 
-// TestDrainHeldRequest: a request that was received, and waits until the client has taken the answers before it, is answered.
-func TestDrainHeldRequest(t *testing.T) {
-	const requests, size = 200, 200 << 10
+// TestDrainWaitingRequest: a request that was sent before the client has taken earlier answers, and has to wait for that, is answered: whether it came
+// together with those before it, and was received, or by itself, and was not read.
+func TestDrainWaitingRequest(t *testing.T) {
+	const most, size, request = 200, 200 << 10, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 	content := bytes.Repeat([]byte("x"), size)
 	for name, config := range map[string]server.Config{
 		"at the end":         {DrainIdle: -1},
 		"at the end, later":  {DrainIdle: 20 * time.Millisecond},
 		"after --keep-alive": {IdleTimeout: 400 * time.Millisecond},
 	} {
-		t.Run(name, func(t *testing.T) {
-			var calls atomic.Int64
-			config.Loops = 1
-			config.Application = func(environ *app.Environ, start app.StartResponse) app.Body {
-				calls.Add(1)
-				start("200 OK", nil)
-				return app.Bytes(content)
-			}
-			s := serve(t, config)
-			c := s.dial().(*net.TCPConn)
-			_ = c.SetReadBuffer(256 << 10)
-			if _, err := io.WriteString(c, strings.Repeat("GET / HTTP/1.1\r\nHost: a\r\n\r\n", requests)); err != nil {
-				t.Fatal(err)
-			}
-			// Until all the buffers on the way are full.
-			before, since := int64(0), time.Now()
-			until(t, "the answers to wait", func() bool {
-				if n := calls.Load(); n != before {
-					before, since = n, time.Now()
+		for _, together := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, ", together ", together), func(t *testing.T) {
+				var calls atomic.Int64
+				config := config
+				config.Loops = 1
+				config.Application = func(environ *app.Environ, start app.StartResponse) app.Body {
+					calls.Add(1)
+					start("200 OK", nil)
+					return app.Bytes(content)
 				}
-				return before > 0 && time.Since(since) > 100*time.Millisecond
-			})
-			if before == requests {
-				t.Fatal("the buffers on the way take all")
-			}
-			ends := config.DrainIdle != 0
-			if ends {
-				s.cancel()
-				s.untilRefusing()
-			}
-			time.Sleep(max(2*config.DrainIdle, 2*config.IdleTimeout)) // nothing is to happen
-			r := bufio.NewReader(c)
-			for n := int64(1); n <= requests; n++ {
-				response, body := receive(t, r)
-				if len(body) != size {
-					t.Fatalf("answer %d has %d octets", n, len(body))
-				}
-				if response.Close {
-					if n <= before || !ends {
-						t.Errorf("answer %d says close, %d were made before", n, before)
+				s := serve(t, config)
+				c := s.dial().(*net.TCPConn)
+				_ = c.SetReadBuffer(256 << 10)
+				send := func(n int) {
+					if _, err := io.WriteString(c, strings.Repeat(request, n)); err != nil {
+						t.Fatal(err)
 					}
-					break
 				}
-			}
-			_ = c.Close()
-		})
+				// Until all the buffers on the way are full.
+				sent, before, since := int64(1), int64(0), time.Now()
+				if together {
+					sent = most
+				}
+				send(int(sent))
+				until(t, "the answers to wait", func() bool {
+					if n := calls.Load(); n != before {
+						before, since = n, time.Now()
+						if n == sent && n < most {
+							send(1)
+							sent++
+						}
+					}
+					return before > 0 && time.Since(since) > 100*time.Millisecond
+				})
+				if before == most {
+					t.Fatal("the buffers on the way take all")
+				}
+				ends := config.DrainIdle != 0
+				if ends {
+					s.cancel()
+					s.untilRefusing()
+				}
+				time.Sleep(max(2*config.DrainIdle, 2*config.IdleTimeout)) // nothing is to happen
+				r := bufio.NewReader(c)
+				for n := int64(1); n <= sent; n++ {
+					response, body := receive(t, r)
+					if len(body) != size {
+						t.Fatalf("answer %d has %d octets", n, len(body))
+					}
+					if response.Close {
+						if n <= before || !ends {
+							t.Errorf("answer %d says close, %d were made before", n, before)
+						}
+						break
+					}
+				}
+				_ = c.Close()
+			})
+		}
 	}
 }

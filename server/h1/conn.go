@@ -78,7 +78,6 @@ func (c *conn) advance(in []byte) (n int, more bool) {
 		}
 		if !c.Room() { // for the answer: the client is to take earlier ones first
 			c.Hold()
-			c.SetDeadline(0) // it is output that is waited for
 			return 0, false
 		}
 		return c.readHead(in)
@@ -336,7 +335,9 @@ func (c *conn) Drained() {
 func (c *conn) Timeout() {
 	switch c.state {
 	case idle:
-		c.end(loop.ReasonIdle, false)
+		if c.Room() { // else the client's time begins when there is
+			c.end(loop.ReasonIdle, false)
+		}
 	case inHead, inContent:
 		c.refuse(408, "the request took too long")
 	case streaming:
@@ -359,8 +360,8 @@ func (c *conn) Shutdown() {
 	}
 }
 
-// Idle implements loop.Idler. A request that waits for room is one.
-func (c *conn) Idle() bool { return c.state == idle && !c.Held() }
+// Idle implements loop.Idler. Without room a request may wait, read or not: nobody looks.
+func (c *conn) Idle() bool { return c.state == idle && c.Room() }
 
 // awaitRequest gives the client its time for another request.
 func (c *conn) awaitRequest() {
