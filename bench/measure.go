@@ -170,11 +170,8 @@ func (m *measurer) loadOnce(ctx context.Context, p *process, c benchCase) (recor
 	if aliveErr := p.Alive(); aliveErr != nil {
 		err = aliveErr // the cause of whatever the load generator says
 	}
-	if err := errors.Join(err, cpuErr, <-probed); err != nil {
+	if _, err := faultless(record.Load, errors.Join(err, cpuErr, <-probed)); err != nil {
 		return fail(err)
-	}
-	if len(record.Load.Problems) > 0 {
-		return fail(errors.New(strings.Join(record.Load.Problems, "; ")))
 	}
 	record.CPU = after - before
 	record.CPUPer = float64(record.CPU.Nanoseconds()) / 1e3 / float64(record.Load.Requests)
