@@ -174,20 +174,16 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// applications answer with content in their ways.
-func applications(t *testing.T, content []byte) map[string]app.Application {
-	name := filepath.Join(t.TempDir(), "content.txt")
-	if err := os.WriteFile(name, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	plain := []app.Header{field("Content-Type", "text/plain")}
+// applications answer with headers and content in their ways.
+func applications(t *testing.T, headers []app.Header, content []byte) map[string]app.Application {
+	name, half := written(t, content), len(content)/2
 	return map[string]app.Application{
 		"bytes": func(_ *app.Environ, start app.StartResponse) app.Body {
-			start("200 OK", plain)
+			start("200 OK", headers)
 			return app.Bytes(content)
 		},
 		"reader": func(_ *app.Environ, start app.StartResponse) app.Body {
-			start("200 OK", plain)
+			start("200 OK", headers)
 			return app.Reader(bytes.NewReader(content))
 		},
 		"file": func(_ *app.Environ, start app.StartResponse) app.Body {
@@ -195,11 +191,24 @@ func applications(t *testing.T, content []byte) map[string]app.Application {
 			if err != nil {
 				panic(err)
 			}
-			start("200 OK", plain)
+			start("200 OK", headers)
 			return app.FileWrapper(file, 0)
 		},
+		"write": func(_ *app.Environ, start app.StartResponse) app.Body {
+			write := start("200 OK", headers)
+			_, _ = write(content[:half])
+			return app.Bytes(content[half:])
+		},
+		"answer": func(environ *app.Environ, _ app.StartResponse) app.Body {
+			_ = environ.Defer().Answer(&app.Response{Status: "200 OK", Headers: headers, Content: content})
+			return nil
+		},
 		"deferred": func(environ *app.Environ, _ app.StartResponse) app.Body {
-			_ = environ.Defer().Answer(&app.Response{Status: "200 OK", Headers: plain, Content: content})
+			d := environ.Defer()
+			_ = d.Start("200 OK", headers)
+			_, _ = d.Write(content[:half])
+			_, _ = d.Write(content[half:])
+			_ = d.Close()
 			return nil
 		},
 		"deferred file": func(environ *app.Environ, _ app.StartResponse) app.Body {
@@ -208,21 +217,37 @@ func applications(t *testing.T, content []byte) map[string]app.Application {
 				panic(err)
 			}
 			d := environ.Defer()
-			_ = d.Start("200 OK", plain)
+			_ = d.Start("200 OK", headers)
 			_ = d.SendFile(file, 0, int64(len(content)))
 			_ = d.Close()
 			return nil
 		},
-		"handler": nethttp.Application(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			http.ServeFile(w, r, name)
-		})),
 	}
+}
+
+// handler is one of net/http that answers with content.
+func handler(t *testing.T, content []byte) app.Application {
+	name := written(t, content)
+	return nethttp.Application(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, name)
+	}))
+}
+
+// written is the name of a file with content.
+func written(t *testing.T, content []byte) string {
+	name := filepath.Join(t.TempDir(), "content.txt")
+	if err := os.WriteFile(name, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 // TestCodings: what a client decodes is what the application has answered, whatever the coding, the level and the way.
 func TestCodings(t *testing.T) {
 	for size, content := range map[string][]byte{"short": []byte(text), "long": bytes.Repeat([]byte(text), 200)} {
-		for way, application := range applications(t, content) {
+		ways := applications(t, []app.Header{field("Content-Type", "text/plain")}, content)
+		ways["handler"] = handler(t, content)
+		for way, application := range ways {
 			for coding, options := range map[string]compress.Options{
 				"gzip": {GzipLevel: 1}, "zstd": {ZstdLevel: 2}, "br": {BrotliLevel: -1}, "": {},
 			} {

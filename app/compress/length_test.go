@@ -16,38 +16,9 @@ import (
 // the client is told by a 500 or a connection that is cut off, and of more it gets what was declared.
 func TestDeclaredLength(t *testing.T) {
 	content := bytes.Repeat([]byte(text), 2)
-	ways := func(headers []app.Header) map[string]app.Application {
-		return map[string]app.Application{
-			"bytes": func(_ *app.Environ, start app.StartResponse) app.Body {
-				start("200 OK", headers)
-				return app.Bytes(content)
-			},
-			"reader": func(_ *app.Environ, start app.StartResponse) app.Body {
-				start("200 OK", headers)
-				return app.Reader(bytes.NewReader(content))
-			},
-			"write": func(_ *app.Environ, start app.StartResponse) app.Body {
-				write := start("200 OK", headers)
-				_, _ = write(content[:1000])
-				return app.Bytes(content[1000:])
-			},
-			"answer": func(environ *app.Environ, _ app.StartResponse) app.Body {
-				_ = environ.Defer().Answer(&app.Response{Status: "200 OK", Headers: headers, Content: content})
-				return nil
-			},
-			"deferred": func(environ *app.Environ, _ app.StartResponse) app.Body {
-				d := environ.Defer()
-				_ = d.Start("200 OK", headers)
-				_, _ = d.Write(content[:1000])
-				_, _ = d.Write(content[1000:])
-				_ = d.Close()
-				return nil
-			},
-		}
-	}
 	for _, declared := range []int{len(content) + 1, len(content), 2000} {
 		headers := []app.Header{field("Content-Type", "text/plain"), field("Content-Length", fmt.Sprint(declared))}
-		for way, application := range ways(headers) {
+		for way, application := range applications(t, headers, content) {
 			for _, coding := range []string{"gzip", "zstd", "br"} {
 				t.Run(fmt.Sprint(declared, "/", way, "/", coding), func(t *testing.T) {
 					server := apptest.NewServer(t, compressed(t, application, compress.Options{}))
