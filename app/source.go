@@ -46,3 +46,11 @@ type Gateway struct {
 	// Extra are the deployer's own keys. They are in every environ and are not changed by Set.
 	Extra map[string]any
 }
+
+// UsualPort is the port of URLs that name none (RFC 9110 4.2): 443 of https, and 80 of http.
+func UsualPort(scheme string) int {
+	if scheme == "https" {
+		return 443
+	}
+	return 80
+}

@@ -72,8 +72,8 @@ func newPolicy(o Options) (*policy, error) {
 	for _, origin := range o.Origins {
 		low := strings.ToLower(origin)
 		scheme, host, _ := strings.Cut(low, "://")
-		if port := map[string]string{"http": ":80", "https": ":443"}[scheme]; port != "" { // which browsers leave out
-			host = strings.TrimSuffix(host, port)
+		if scheme == "http" || scheme == "https" { // browsers leave the usual port out
+			host = strings.TrimSuffix(host, ":"+strconv.Itoa(app.UsualPort(scheme)))
 			low = scheme + "://" + host
 		}
 		switch {

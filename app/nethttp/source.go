@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"cmp"
 	"crypto/tls"
 	"net"
 	"net/http"
@@ -108,12 +109,7 @@ func local(r *http.Request) (scheme, host string, port int) {
 			host = "localhost"
 		}
 	}
-	if port == 0 {
-		if port = 80; r.TLS != nil {
-			port = 443
-		}
-	}
-	return scheme, host, port
+	return scheme, host, cmp.Or(port, app.UsualPort(scheme))
 }
 
 // splitHostPort is net.SplitHostPort; host is "" where address is of another form.

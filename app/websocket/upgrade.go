@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -192,10 +193,7 @@ func withPort(host, scheme string) string {
 	if _, _, err := net.SplitHostPort(host); err == nil {
 		return host
 	}
-	if scheme == "https" {
-		return host + ":443"
-	}
-	return host + ":80"
+	return host + ":" + strconv.Itoa(app.UsualPort(scheme))
 }
 
 // choose chooses a subprotocol of those that the client offers.

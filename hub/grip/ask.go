@@ -2,6 +2,7 @@ package grip
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -78,10 +79,9 @@ type question struct {
 func (q *request) question() *question {
 	rest := q.octets
 	next := func() string {
-		n, size := binary.Uvarint(rest)
-		value := string(rest[size : size+int(n)])
-		rest = rest[size+int(n):]
-		return value
+		var value []byte
+		value, rest = cut(rest)
+		return string(value)
 	}
 	a := &question{}
 	for _, field := range []*string{&a.method, &a.scheme, &a.remoteAddr, &a.remotePort, &a.host, &a.port, &a.script, &a.path, &a.query} {
@@ -95,8 +95,15 @@ func (q *request) question() *question {
 }
 
 func (q *request) method() string {
-	n, size := binary.Uvarint(q.octets)
-	return string(q.octets[size : size+int(n)])
+	first, _ := cut(q.octets)
+	return string(first)
+}
+
+// cut takes the first value off what a request consists of.
+func cut(octets []byte) (value, rest []byte) {
+	n, size := binary.Uvarint(octets)
+	end := size + int(n)
+	return octets[size:end], octets[end:]
 }
 
 func (q *request) path() string { return q.question().path }
@@ -134,14 +141,7 @@ func (a *question) follow(method, link, last string) (*question, error) {
 
 // authority is the host and the port of a URL, in the one way of several to write them (RFC 9110 4.2.3).
 func authority(u *url.URL) string {
-	port := u.Port()
-	switch {
-	case port != "":
-	case u.Scheme == "http":
-		port = "80"
-	case u.Scheme == "https":
-		port = "443"
-	}
+	port := cmp.Or(u.Port(), strconv.Itoa(app.UsualPort(u.Scheme)))
 	return strings.ToLower(u.Hostname()) + ":" + port
 }
 

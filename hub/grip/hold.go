@@ -154,6 +154,11 @@ func (h *hold) attach() bool {
 // forget takes the hold out of its channels, and of the hub.
 func (h *hold) forget() {
 	h.release(h.names.Swap(nil))
+	h.leaveHub()
+}
+
+// leaveHub ends what attach has begun.
+func (h *hold) leaveHub() {
 	if detach := h.detach.Swap(nil); detach != nil {
 		(*detach)()
 	}

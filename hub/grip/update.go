@@ -67,9 +67,7 @@ func (h *hold) askAgain() {
 	h.mu.Lock()
 	last := h.in.last()
 	h.mu.Unlock()
-	if detach := h.detach.Swap(nil); detach != nil {
-		(*detach)()
-	}
+	h.leaveHub()
 	if h.over.Load() {
 		return
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"net/netip"
 	"strconv"
 
@@ -105,13 +106,7 @@ func (t *transaction) Local() (host string, port int) {
 	if host == "" {
 		host = "localhost"
 	}
-	if port == 0 {
-		port = 80
-		if t.scheme == "https" {
-			port = 443
-		}
-	}
-	return host, port
+	return host, cmp.Or(port, app.UsualPort(t.scheme))
 }
 
 // number is what a port's variable says, 0 when it is none.

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/httpparse"
 )
 
@@ -74,8 +75,5 @@ func (t *transaction) askedPort() int {
 	if _, port, ok := httpparse.HostAndPort(asked.Of(t.head)); ok && port != 0 {
 		return port
 	}
-	if t.Scheme() == "https" {
-		return 443
-	}
-	return 80
+	return app.UsualPort(t.Scheme())
 }

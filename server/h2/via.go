@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/weirhttp/weir/app"
 	"github.com/weirhttp/weir/httpparse"
 )
 
@@ -59,10 +60,7 @@ func askedPort(host, scheme string) int {
 	if _, port, ok := httpparse.HostAndPort([]byte(host)); ok && port != 0 {
 		return port
 	}
-	if scheme == "https" {
-		return 443
-	}
-	return 80
+	return app.UsualPort(scheme)
 }
 
 // fieldList is forwarded.Head.
