@@ -52,9 +52,13 @@ func (k *clock) time(l *Loop) int64 {
 	return now
 }
 
-// eventTime is between two looks at the loops while events come, in nanoseconds. It is watchTime while there are calls to watch, and callTime while one is
-// running. A call that blocks holds others up for at most watchTime and twice callTime.
-const eventTime = int64(coarseTime)
+// Between two looks at the loops, in nanoseconds: while events come, while there are calls to watch, and while one is running.
+// A call that blocks holds others up for at most watchTime and twice callTime.
+const (
+	eventTime = int64(coarseTime)
+	watchTime = 1e6
+	callTime  = 500e3
+)
 
 // look updates the time if there were events since the last look, and watches calls. next is how long it may be until
 // the next look, 0 when nothing goes on.

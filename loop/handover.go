@@ -94,7 +94,7 @@ func (l *Loop) watch(elapsed int64) (busy bool) {
 	if slow := l.reactor.slowCalls; slow != nil && call&1 == 1 && elapsed > lateTime && int64(call-l.seen)/2 <= elapsed/lateTime {
 		slow()
 	}
-	if call&1 == 0 || call != l.seen && !hasty() {
+	if call != l.seen || call&1 == 0 {
 		l.seen = call
 		return call&1 == 1
 	}

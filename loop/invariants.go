@@ -2,23 +2,11 @@
 
 package loop
 
-import (
-	"fmt"
-	"math/rand/v2"
-)
+import "fmt"
 
 // Checked tells that invariants are checked, by the build tag "invariants": after each event the state of its connections
-// must be consistent, and input buffers are overwritten, so that a view which outlives its time shows. And loops are taken over in haste.
+// must be consistent, and input buffers are overwritten, so that a view which outlives its time shows.
 const Checked = true
-
-// Loops are looked at much more often, and now and then are taken from a call that has not blocked, so that tests meet hand-overs wherever
-// there can be one. Not always: a path of which a tenth is taken over does not run on its loop any more.
-const (
-	watchTime = 20e3
-	callTime  = 10e3
-)
-
-func hasty() bool { return rand.IntN(16) == 0 }
 
 // poison overwrites input that nobody may look at any more.
 func poison(p []byte) {
