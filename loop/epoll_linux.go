@@ -52,11 +52,17 @@ func (p *poller) control(operation, fd int, events uint32) error {
 	return nil
 }
 
-// poll has handle told of events until it returns false. idle is called before each wait.
-func (p *poller) poll(handle func(fd int, ev readiness) bool, idle func()) error {
+// poll has handle told of events until it returns false. idle is called before each wait, and yields tells before each look whether
+// others may run first.
+func (p *poller) poll(handle func(fd int, ev readiness) bool, idle func(), yields func() bool) error {
 	events := make([]unix.EpollEvent, eventsAtOnce)
+	var y yielding
 	for {
+		if yields() {
+			y.yield()
+		}
 		n := p.ready(events)
+		y.found(n)
 		if n <= 0 {
 			idle()
 			var err error

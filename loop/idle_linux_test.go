@@ -22,7 +22,7 @@ func startCounting(r *Reactor) *atomic.Int64 {
 			_ = l.poller.poll(func(fd int, ev readiness) bool {
 				n.Add(1)
 				return l.event(fd, ev)
-			}, l.idle)
+			}, l.idle, l.yields)
 		}()
 	}
 	return n

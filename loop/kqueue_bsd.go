@@ -42,8 +42,8 @@ func (p *poller) add(fd int, events uint32) error {
 
 func (p *poller) remove(fd int) error { return p.Delete(fd) }
 
-// poll has handle told of events until it returns false. idle is not called: gnet's poller yields by itself.
-func (p *poller) poll(handle func(fd int, ev readiness) bool, _ func()) error {
+// poll has handle told of events until it returns false. idle and yields are not called: gnet's poller yields by itself.
+func (p *poller) poll(handle func(fd int, ev readiness) bool, _ func(), _ func() bool) error {
 	err := p.Polling(func(fd int, ev netpoll.IOEvent, _ netpoll.IOFlags) error {
 		if !handle(fd, ev) {
 			return gneterrors.ErrEngineShutdown

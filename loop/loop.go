@@ -104,7 +104,7 @@ func (l *Loop) Now() int64 { return l.now }
 // run polls until the loop is stopped. A goroutine that the loop was taken from does not come back from poll, it ends
 // inside (Depart).
 func (l *Loop) run() {
-	if err := l.poller.poll(l.event, l.idle); err != nil {
+	if err := l.poller.poll(l.event, l.idle, l.yields); err != nil {
 		l.log.Error("event loop failed", "loop", l.Index, "error", err)
 	}
 	l.closeAll()
@@ -116,7 +116,7 @@ func (l *Loop) run() {
 // processes which work for the loop, and they need the cores more: there it yields now and then, before Go's monitor takes the goroutine for one that
 // has computed all the time. The monitor, when it has interrupted one, looks every 20 us for milliseconds, which is more CPU than some hundred requests/s are.
 func (l *Loop) idle() {
-	if len(l.watched) > 0 && !l.reactor.alone {
+	if !l.yields() {
 		now := int64(time.Since(epoch))
 		if now-l.yielded < yieldTime {
 			return
@@ -125,6 +125,9 @@ func (l *Loop) idle() {
 	}
 	runtime.Gosched()
 }
+
+// yields tells whether those that the loop serves may have its processor whenever it has nothing to do.
+func (l *Loop) yields() bool { return len(l.watched) == 0 || l.reactor.alone }
 
 // yieldTime is half of what Go's monitor allows a goroutine without a turn of the scheduler, in nanoseconds.
 const yieldTime = 5e6
