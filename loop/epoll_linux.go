@@ -56,7 +56,7 @@ func (p *poller) control(operation, fd int, events uint32) error {
 // others may run first.
 func (p *poller) poll(handle func(fd int, ev readiness) bool, idle func(), yields func() bool) error {
 	events := make([]unix.EpollEvent, eventsAtOnce)
-	var y yielding
+	y := yielding{credit: mostCredit}
 	for {
 		if yields() {
 			y.yield()

@@ -8,7 +8,7 @@ import (
 
 // yielding lets others run on the loop's processor before it looks for events (sched_yield(2)). When these are its clients, or bring their
 // requests, the look finds many at once, and costs as much as for one. Where nobody else is there, or the others compute and bring
-// nothing, there is no other one for so long that half a per cent of the time is lost.
+// nothing, there is no other one for so long that one per cent of the time is lost.
 type yielding struct {
 	took   time.Duration // by the one before this look; 0: there was none
 	resume time.Duration // since epoch
@@ -20,10 +20,10 @@ const (
 	aloneTime = 700 * time.Nanosecond
 	// eventWorth is how long others may run for each event.
 	eventWorth = 10 * time.Microsecond
-	// mostCredit is some turns of others: the kernel gives one who does not compute a whole one too, now and then.
-	mostCredit = 10 * time.Millisecond
+	// mostCredit is some turns of others, and what a loop begins with: the kernel gives a whole one to those who do not compute too, now and then.
+	mostCredit = 40 * time.Millisecond
 	// vainPause is how many times as long as was lost there is no other.
-	vainPause = 200
+	vainPause = 100
 )
 
 // yield comes before a look. Go is not told of the system call: it would give the loop's place to another thread, as if the loop

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A loop yields as long as that brings events, and loses half a per cent of the time where it does not.
+// A loop yields as long as that brings events, and loses one per cent of the time where it does not.
 func TestYieldingPauses(t *testing.T) {
 	const us, ms = time.Microsecond, time.Millisecond
 	type look struct {
@@ -19,10 +19,10 @@ func TestYieldingPauses(t *testing.T) {
 	}{
 		{"clients run", []look{{200 * us, 32, 0}, {200 * us, 32, 0}, {10 * us, 1, 0}}},
 		{"not yielded", []look{{0, 0, 0}, {0, 5, 0}}},
-		{"nobody is there", []look{{400 * time.Nanosecond, 1, 80 * us}, {500 * time.Nanosecond, 30, 100 * us}}},
-		{"others compute", []look{{4 * ms, 0, 800 * ms}, {4 * ms, 100, 600 * ms}}},
+		{"nobody is there", []look{{400 * time.Nanosecond, 1, 40 * us}, {500 * time.Nanosecond, 30, 50 * us}}},
+		{"others compute", []look{{4 * ms, 0, 400 * ms}, {4 * ms, 100, 300 * ms}}},
 		{"a client computes for once", []look{{200 * us, 300, 0}, {2 * ms, 32, 0}, {2 * ms, 32, (2*2*ms - 640*us - 2800*us) * vainPause}}},
-		{"what was brought in is forgotten but for some turns", []look{{us, 1 << 20, 0}, {mostCredit, 0, 0}, {4 * ms, 0, 800 * ms}}},
+		{"what was brought in is forgotten but for some turns", []look{{us, 1 << 20, 0}, {mostCredit, 0, 0}, {4 * ms, 0, 400 * ms}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
