@@ -20,7 +20,7 @@ import (
 
 // option is an option with its values, or an argument.
 type option struct {
-	name  string   // the long one, without dashes; "": an argument, or what is no option
+	name  string   // the long one, without dashes; appKey: an argument; "": what is no option
 	words []string // of the command line; none where an option is turned off
 	from  string
 }
@@ -156,7 +156,7 @@ func (s *settings) located(err error) error {
 	case strings.HasPrefix(text, "--"):
 		names = longName.FindAllString(text, -1)
 	case strings.HasPrefix(text, "application "):
-		names = []string{""}
+		names = []string{appKey}
 	}
 	for _, name := range names {
 		switch from := s.from(strings.TrimPrefix(name, "--")); from {
@@ -186,11 +186,6 @@ var (
 	noValue     = regexp.MustCompile(`(?:expected \w+ value but got "EOL" \(<EOL>\)|missing value, expecting .*)$`)
 	noNumber    = regexp.MustCompile(`expected a valid \d+ bit u?int but got (".*")$`)
 )
-
-// hasArgument tells whether there is one beside the options.
-func (s *settings) hasArgument() bool {
-	return slices.ContainsFunc(s.options, func(o option) bool { return o.name == "" && !strings.HasPrefix(o.words[0], "-") })
-}
 
 // commandLine is what all places together say. The words of the command line itself stay in their order: it may be wrong.
 func (s *settings) commandLine() []string {
@@ -227,13 +222,18 @@ func (flags flagSet) split(args []string, from string) (out []option) {
 	for i := 0; i < len(args); i++ {
 		word := args[i]
 		if word == "--" {
-			for _, rest := range args[i:] {
-				out = append(out, option{words: []string{rest}, from: from})
+			out = append(out, option{words: []string{word}, from: from})
+			for _, rest := range args[i+1:] {
+				out = append(out, option{appKey, []string{rest}, from})
 			}
 			return out
 		}
+		if !strings.HasPrefix(word, "-") {
+			out = append(out, option{appKey, []string{word}, from})
+			continue
+		}
 		name, _, joined := strings.Cut(word, "=")
-		if !strings.HasPrefix(word, "--") && strings.HasPrefix(word, "-") && len(word) > 2 {
+		if !strings.HasPrefix(word, "--") && len(word) > 2 {
 			name, joined = word[:2], true // -w4
 		}
 		f := flags[name]

@@ -118,7 +118,7 @@ func (c *checkCommand) servable() error {
 	run, _ := servingCommand(commands, []string{"run"})
 	words := []string{"run"}
 	for _, o := range flagsOf(node).split(args, commandLine) {
-		if o.name == "" || flagsOf(run)["--"+o.name] != nil {
+		if o.name == "" || o.name == appKey || flagsOf(run)["--"+o.name] != nil {
 			words = append(words, o.words...)
 		}
 	}

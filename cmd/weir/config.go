@@ -19,17 +19,11 @@ func printConfig(s *settings) error {
 	line := func(setting, from string) { fmt.Fprintf(&text, "%-48s # %s\n", setting, from) }
 	for _, argument := range s.command.Positional {
 		if value := argument.Target.String(); value != "" {
-			from := commandLine
-			for _, o := range s.options {
-				if o.name == "" {
-					from = o.from
-				}
-			}
 			setting, err := assignment(appKey, value)
 			if err != nil {
 				return err
 			}
-			line(setting, from)
+			line(setting, s.from(appKey))
 		}
 	}
 	for _, f := range s.command.Flags {

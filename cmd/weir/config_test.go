@@ -75,6 +75,10 @@ A = "x y"
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
+	t.Setenv("GUNICORN_CMD_ARGS", "third:app --workers 4")
+	if got := printed(t, "run", "-c", path); !strings.Contains(got, "app = 'third:app' # GUNICORN_CMD_ARGS\n") {
+		t.Errorf("it prints\n%s", got)
+	}
 	t.Setenv("PORT", "99")
 	if got := printed(t, "other:app", "-c", path); !strings.Contains(got, "app = 'other:app' # command line\n") || !strings.Contains(got, "bind = ['0.0.0.0:99'] # PORT\n") {
 		t.Errorf("it prints\n%s", got)

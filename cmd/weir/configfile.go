@@ -63,8 +63,8 @@ func fileOptions(model *kong.Application, s *settings) (out []option, err error)
 		_, whole := keys[key].(int64)
 		switch {
 		case name == appKey && len(s.command.Positional) > 0:
-			if len(values) == 1 && !s.hasArgument() {
-				out = append(out, option{words: values, from: path})
+			if len(values) == 1 {
+				out = append(out, option{appKey, values, path})
 			}
 		case f != nil && len(spellings[f.Name]) > 0:
 			return nil, &usageError{fmt.Sprintf("%s: %s and %s are the same option: leave one of them out", path, spellings[f.Name], key)}
