@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"net/http"
 	"path/filepath"
 	"testing"
 
@@ -31,6 +32,9 @@ func TestFlaskChat(t *testing.T) {
 	room := visit(t, "Dora", chat.url+"#caf%C3%A9")
 	room.wait(`document.querySelector("h1").textContent === "Flask chat: café"`)
 
+	if r, err := http.Get(chat.url + "rooms/lobby/next?since=-1"); err != nil || r.Body.Close() != nil || r.StatusCode != http.StatusBadRequest {
+		t.Errorf("what is no id is answered with %v, %v", r, err)
+	}
 	ada.say("Hello! Is anybody there?")
 	said := []string{"Ada: Hello! Is anybody there?"}
 	ben.sees(said...)

@@ -22,6 +22,13 @@ def topic(room):
     return "room " + room  # topics of other kinds would have other names
 
 
+def hold(room, **how):
+    try:
+        hub().hold(topic(room), **how)
+    except ValueError as error:  # since is no id
+        abort(400, str(error))
+
+
 @app.get("/")
 def page():
     return app.send_static_file("chat.html")
@@ -31,7 +38,7 @@ def page():
 def events(room):
     """Each message as it comes, after what was said before."""
     since = request.headers.get("Last-Event-ID", 0, type=int)
-    hub().hold(topic(room), stream=True, since=since)
+    hold(room, stream=True, since=since)
     return Response(mimetype="text/event-stream")
 
 
@@ -39,7 +46,7 @@ def events(room):
 def next_message(room):
     """The message after the one whose id is since; 204 when there is none within timeout seconds."""
     since, timeout = request.args.get("since", 0, type=int), request.args.get("timeout", 25, type=int)
-    hub().hold(topic(room), since=since, timeout=min(max(timeout, 0), 60))
+    hold(room, since=since, timeout=min(max(timeout, 0), 60))
     return "", 204
 
 
