@@ -323,11 +323,12 @@ func TestDeferredShutdown(t *testing.T) {
 					if response, body := receive(t, bufio.NewReader(c)); body != "answer" || !response.Close {
 						t.Errorf("received %q, the connection closes: %v", body, response.Close)
 					}
+					_ = c.Close()
 				}
-				_ = c.Close()
 				if err := <-ended; late != (err != nil) {
 					t.Errorf("Shutdown returned %v", err)
 				}
+				_ = c.Close() // a client that leaves before is not cut off
 				done(t, d)
 				_ = s.stop()
 				noGoroutinesLeft(t, before)
