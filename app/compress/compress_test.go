@@ -56,6 +56,22 @@ func compressed(t *testing.T, application app.Application, options compress.Opti
 	return application
 }
 
+// ask makes a request that accepts a coding. The content of the response is closed at the end of the test.
+func ask(t *testing.T, server *apptest.Server, coding string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequest("GET", server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept-Encoding", coding)
+	res, err := server.Client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	return res
+}
+
 func field(name, value string) app.Header { return app.Header{Name: name, Value: value} }
 
 var text = strings.Repeat("All work and no play makes a dull text. ", 100)
@@ -253,13 +269,7 @@ func TestCodings(t *testing.T) {
 			} {
 				t.Run(size+"/"+way+"/"+coding, func(t *testing.T) {
 					server := apptest.NewServer(t, compressed(t, app.Validator(application), options))
-					r, _ := http.NewRequest("GET", server.URL, nil)
-					r.Header.Set("Accept-Encoding", coding)
-					res, err := server.Client.Do(r)
-					if err != nil {
-						t.Fatal(err)
-					}
-					defer res.Body.Close()
+					res := ask(t, server, coding)
 					if got := res.Header.Get("Content-Encoding"); got != coding {
 						t.Fatalf("Content-Encoding: %q", got)
 					}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net/http"
 	"testing"
 
 	"github.com/weirhttp/weir/app"
@@ -22,13 +21,7 @@ func TestDeclaredLength(t *testing.T) {
 			for _, coding := range []string{"gzip", "zstd", "br"} {
 				t.Run(fmt.Sprint(declared, "/", way, "/", coding), func(t *testing.T) {
 					server := apptest.NewServer(t, compressed(t, application, compress.Options{}))
-					r, _ := http.NewRequest("GET", server.URL, nil)
-					r.Header.Set("Accept-Encoding", coding)
-					res, err := server.Client.Do(r)
-					if err != nil {
-						t.Fatal(err)
-					}
-					defer res.Body.Close()
+					res := ask(t, server, coding)
 					raw, err := io.ReadAll(res.Body)
 					if declared > len(content) {
 						if err == nil && res.StatusCode == 200 {
