@@ -20,7 +20,6 @@ type handshake struct {
 	pipe     *pipe // between the loop and the goroutine; nil before it runs
 	tls      *tls.Conn
 	spoken   bool // the client was sent something
-	done     bool // the goroutine has ended, and that was seen on the loop
 }
 
 const (
@@ -60,8 +59,7 @@ func (h *handshake) Data(in []byte) (consumed int) {
 		if len(in) < recordHead || len(in) < recordHead+recordLength(in) {
 			return 0
 		}
-		h.pipe = newPipe(h)
-		h.pipe.feed(cutHello(in))
+		h.pipe = newPipe(h, in)
 		h.acceptor.begin(h)
 		return len(in)
 	}
@@ -110,45 +108,42 @@ var errPanic = errors.New("a function of the TLS configuration has panicked")
 
 // finished goes on with the connection when the goroutine has ended.
 func (h *handshake) finished(err error) {
-	if h.done = true; !h.IsOpen() {
-		return
-	}
 	a := h.acceptor
-	if err != nil {
+	if err == nil && h.IsOpen() {
+		if serve := a.config.Protocols[h.tls.ConnectionState().NegotiatedProtocol]; serve != nil {
+			h.detach(serve)
+			return
+		}
+		s := &session{conn: h.tls}
+		h.pipe.wire.Conn = s
+		h.Become(a.config.NewConn(h.Loop()), s, h.pipe.rest())
+	} else if h.IsOpen() {
 		a.log.Debug("TLS handshake failed", "client", h.Remote(), "error", err)
 		reason := loop.ReasonProtocol
 		if h.EndOfFile() {
 			reason = loop.ReasonEOF
 		}
 		h.Finish(reason, true)
-		return
 	}
-	if serve := a.config.Protocols[h.tls.ConnectionState().NegotiatedProtocol]; serve != nil {
-		h.detach(serve)
-		return
-	}
-	s := &session{conn: h.tls}
-	h.pipe.wire.Conn = s
-	h.Become(a.config.NewConn(h.Loop()), s, h.pipe.rest())
+	h.pipe.free()
 }
 
 // detach gives the connection to a protocol that runs on goroutines.
 func (h *handshake) detach(serve func(*tls.Conn, *loop.Detached)) {
-	if !h.IsOpen() {
-		return
-	}
-	if h.Unsent() > 0 { // of the handshake; the deadline still counts
+	if h.IsOpen() && h.Unsent() > 0 { // of the handshake; the deadline still counts
 		h.Loop().After(detachPeriod, func() { h.detach(serve) })
 		return
 	}
-	d, err := h.Detach(h.pipe.rest())
-	if err != nil {
-		h.acceptor.log.Error("cannot hand a connection over", "client", h.Remote(), "error", err)
-		h.Finish(loop.ReasonAborted, false)
-		return
+	if h.IsOpen() {
+		if d, err := h.Detach(h.pipe.rest()); err == nil {
+			h.pipe.wire.Conn = &records{Detached: d}
+			go serve(h.tls, d)
+		} else {
+			h.acceptor.log.Error("cannot hand a connection over", "client", h.Remote(), "error", err)
+			h.Finish(loop.ReasonAborted, false)
+		}
 	}
-	h.pipe.wire.Conn = &records{Detached: d}
-	go serve(h.tls, d)
+	h.pipe.free()
 }
 
 // EOF implements loop.Handler: a client that was answered may have sent all that it has to send, its part of the handshake and a request.

@@ -1,29 +1,28 @@
 package secure
 
+import "bytes"
+
 // helloPiece bounds what a record of the greeting carries when crypto/tls is given it, in octets. With its head it fits into the smallest
 // buffer that crypto/tls reads into.
 const helloPiece = 512
 
-// cutHello returns what was received, which begins with a whole record, with that record cut into several: a message of the handshake may be
+// cutHello adds what was received to dst. It begins with a whole record, which is cut into several: a message of the handshake may be
 // spread over records as one likes (RFC 8446 5.1). A tls.Conn keeps the buffer for records and the one for messages; both grow by doubling. So the first
 // stays small, and the pieces are a half, a quarter, an eighth of the message, so that the second ends at its size.
-func cutHello(in []byte) []byte {
+func cutHello(dst *bytes.Buffer, in []byte) {
 	n := recordLength(in)
 	pieces := 1
 	for n > pieces*helloPiece {
 		pieces *= 2
 	}
-	if pieces == 1 {
-		return in
-	}
 	size := (n + pieces - 1) / pieces
-	out := make([]byte, 0, len(in)+pieces*recordHead)
-	message := in[recordHead : recordHead+n]
-	for len(message) > 0 {
+	dst.Grow(len(in) + pieces*recordHead)
+	message, behind := in[recordHead:recordHead+n], in[recordHead+n:]
+	for first := true; first || len(message) > 0; first = false {
 		m := min(size, len(message))
-		out = append(out, in[0], in[1], in[2], byte(m>>8), byte(m))
-		out = append(out, message[:m]...)
+		dst.Write([]byte{in[0], in[1], in[2], byte(m >> 8), byte(m)})
+		dst.Write(message[:m])
 		message = message[m:]
 	}
-	return append(out, in[recordHead+n:]...)
+	dst.Write(behind)
 }

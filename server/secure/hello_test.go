@@ -37,7 +37,9 @@ func TestCutHello(t *testing.T) {
 	} {
 		in := append(record(tt.message), "behind"...)
 		before := bytes.Clone(in)
-		out := cutHello(in)
+		var buffer bytes.Buffer
+		cutHello(&buffer, in)
+		out := buffer.Bytes()
 		var got []int
 		var message []byte
 		for range tt.want {

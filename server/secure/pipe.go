@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"sync"
@@ -17,27 +18,48 @@ type pipe struct {
 	wire *wire
 
 	mu     sync.Mutex
-	more   sync.Cond // in has changed, or ended, or closed
-	in     []byte    // guarded by mu
-	record int       // octets left of the record that is being read; guarded by mu
-	ended  bool      // nothing comes any more; guarded by mu
-	closed bool      // guarded by mu
+	more   sync.Cond     // in has changed, or ended, or closed
+	in     *bytes.Buffer // one of passing; guarded by mu
+	record int           // octets left of the record that is being read; guarded by mu
+	ended  bool          // nothing comes any more; guarded by mu
+	closed bool          // guarded by mu
 }
 
-func newPipe(h *handshake) *pipe {
-	p := &pipe{h: h}
+// passing are the buffers between loop and goroutine. They are of the size of what a connection keeps for good: as garbage they would leave holes
+// between those, one or two for each connection.
+var passing = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func newPassing() *bytes.Buffer { return passing.Get().(*bytes.Buffer) }
+
+func freePassing(b *bytes.Buffer) {
+	b.Reset()
+	passing.Put(b)
+}
+
+// newPipe returns a pipe in which the greeting is that was received.
+func newPipe(h *handshake, hello []byte) *pipe {
+	p := &pipe{h: h, in: newPassing()}
 	p.more.L = &p.mu
 	p.wire = &wire{p}
+	cutHello(p.in, hello)
 	return p
+}
+
+// free is called when nothing is fed or read any more.
+func (p *pipe) free() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	freePassing(p.in)
+	p.in = nil
 }
 
 // feed takes what was received. It tells how much is unread.
 func (p *pipe) feed(in []byte) (unread int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.in = append(p.in, in...)
+	p.in.Write(in)
 	p.more.Signal()
-	return len(p.in)
+	return p.in.Len()
 }
 
 // end tells that all was received that the client sends.
@@ -56,11 +78,11 @@ func (p *pipe) fail() {
 	p.more.Signal()
 }
 
-// rest is what the handshake has not read: it begins with a record.
+// rest is what the handshake has not read: it begins with a record. It is a view, valid until free.
 func (p *pipe) rest() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.in
+	return p.in.Bytes()
 }
 
 // Read implements net.Conn. It never reads beyond a record, so that the tls.Conn has nothing of the next one when the handshake is over.
@@ -84,28 +106,29 @@ func (p *pipe) Read(b []byte) (int, error) {
 	switch {
 	case p.closed:
 		return 0, net.ErrClosed
-	case len(p.in) < need:
+	case p.in.Len() < need:
 		return 0, io.ErrUnexpectedEOF
 	case p.record == 0:
-		p.record = recordHead + recordLength(p.in)
+		p.record = recordHead + recordLength(p.in.Bytes())
 	}
-	n := copy(b, p.in[:min(len(p.in), p.record)])
-	p.in = p.in[n:]
+	n := copy(b, p.in.Next(min(len(b), p.record)))
 	p.record -= n
 	return n, nil
 }
 
 // lacks tells whether so many octets are not there, and may come. p.mu is held.
-func (p *pipe) lacks(need int) bool { return len(p.in) < need && !p.ended && !p.closed }
+func (p *pipe) lacks(need int) bool { return p.in.Len() < need && !p.ended && !p.closed }
 
 // Write implements net.Conn.
 func (p *pipe) Write(b []byte) (int, error) {
-	octets := append([]byte(nil), b...)
+	out := newPassing()
+	out.Write(b)
 	p.h.Loop().Post(func(any) {
 		if p.h.IsOpen() {
 			p.h.spoken = true
-			p.h.Write(octets)
+			p.h.Write(out.Bytes())
 		}
+		freePassing(out)
 	}, nil)
 	return len(b), nil
 }
