@@ -27,14 +27,17 @@ const eventsAtOnce = 256
 // poller is epoll, level-triggered where onChange is not asked for. It is not gnet's because that one yields before every wait
 // (see idle), and has no way to change what a descriptor is watched for into output alone. Any goroutine may call its methods,
 // whichever is inside poll.
-type poller struct{ fd int }
+type poller struct {
+	fd       int
+	yielding // of whoever is inside poll
+}
 
 func openPoller(_ *slog.Logger) (*poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	return &poller{fd}, nil
+	return &poller{fd, yielding{credit: mostCredit}}, nil
 }
 
 func (p *poller) close() error { return unix.Close(p.fd) }
@@ -56,13 +59,12 @@ func (p *poller) control(operation, fd int, events uint32) error {
 // others may run first.
 func (p *poller) poll(handle func(fd int, ev readiness) bool, idle func(), yields func() bool) error {
 	events := make([]unix.EpollEvent, eventsAtOnce)
-	y := yielding{credit: mostCredit}
 	for {
 		if yields() {
-			y.yield()
+			p.yield()
 		}
 		n := p.ready(events)
-		y.found(n)
+		p.found(n)
 		if n <= 0 {
 			idle()
 			var err error

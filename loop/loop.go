@@ -116,7 +116,7 @@ func (l *Loop) run() {
 // processes which work for the loop, and they need the cores more: there it yields now and then, before Go's monitor takes the goroutine for one that
 // has computed all the time. The monitor, when it has interrupted one, looks every 20 us for milliseconds, which is more CPU than some hundred requests/s are.
 func (l *Loop) idle() {
-	if !l.yields() {
+	if !l.yields() && !l.reactor.alone {
 		now := int64(time.Since(epoch))
 		if now-l.yielded < yieldTime {
 			return
@@ -127,7 +127,7 @@ func (l *Loop) idle() {
 }
 
 // yields tells whether those that the loop serves may have its processor whenever it has nothing to do.
-func (l *Loop) yields() bool { return len(l.watched) == 0 || l.reactor.alone }
+func (l *Loop) yields() bool { return len(l.watched) == 0 }
 
 // yieldTime is half of what Go's monitor allows a goroutine without a turn of the scheduler, in nanoseconds.
 const yieldTime = 5e6

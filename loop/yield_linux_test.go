@@ -23,6 +23,7 @@ func TestYieldingPauses(t *testing.T) {
 		{"others compute", []look{{4 * ms, 0, 400 * ms}, {4 * ms, 100, 300 * ms}}},
 		{"a client computes for once", []look{{200 * us, 300, 0}, {2 * ms, 32, 0}, {2 * ms, 32, (2*2*ms - 640*us - 2800*us) * vainPause}}},
 		{"what was brought in is forgotten but for some turns", []look{{us, 1 << 20, 0}, {mostCredit, 0, 0}, {4 * ms, 0, 400 * ms}}},
+		{"the process was stopped", []look{{time.Minute, 0, vainPause * mostCredit}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
