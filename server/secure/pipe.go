@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/weirhttp/weir/loop"
 )
 
 // wire is the net.Conn under a tls.Conn. What is behind it changes: a pipe, then a session or what protocols on goroutines have.
@@ -31,7 +33,18 @@ var passing = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 func newPassing() *bytes.Buffer { return passing.Get().(*bytes.Buffer) }
 
+// maxPassing is the longest buffer that is used again, in octets.
+const maxPassing = 64 << 10
+
 func freePassing(b *bytes.Buffer) {
+	if b.Cap() > maxPassing {
+		return
+	}
+	if loop.Checked { // a view that outlives its time shows
+		for i, unread := 0, b.Bytes(); i < len(unread); i++ {
+			unread[i] = 0xDB
+		}
+	}
 	b.Reset()
 	passing.Put(b)
 }
