@@ -1465,14 +1465,16 @@ class Threads:
         self.blocking = 0  # so many calls more get the role taken off them before they begin
         self.ended = False
 
-    def run(self):
-        main = Seat()
+    def start(self):
+        """Starts the threads; they sit down. It raises RuntimeError when the system gives no more of them."""
         if self.blocks:
             import threading
 
             for i in range(1, self.count):
                 threading.Thread(target=self.work, args=(Seat(), False), name="weir-%d" % i, daemon=True).start()
-        self.work(main, True)
+
+    def run(self):
+        self.work(Seat(), True)
 
     @vital
     def work(self, seat, role):
@@ -1662,6 +1664,9 @@ class Greenlets:
         loop = gevent.get_hub().loop
         loop.install_sigchld()  # gevent does it after the first os.fork, and would wait for ever for a child that has ended by then
         self.watcher = loop.io(worker.sock.fileno(), 1)
+
+    def start(self):
+        """Starts nothing: there are no threads."""
 
     def run(self):
         self.watcher.start(self.readable)
@@ -2137,6 +2142,14 @@ def freeze():
         gc.freeze()
 
 
+def refuse(worker, e):
+    """Ends the process, which can't be a worker. e is Unusable."""
+    cause = format_error(e.__cause__) if e.__cause__ is not None else ""
+    text = cause + str(e)
+    worker.outbox.send(frame(FAILED, 0, text.encode("utf-8", "backslashreplace")[-PIECE:]))
+    leave()
+
+
 def main():
     ignore_signals()
     faulthandler.enable()
@@ -2147,10 +2160,7 @@ def main():
     try:
         application = import_application(config)
     except Unusable as e:
-        cause = format_error(e.__cause__) if e.__cause__ is not None else ""
-        text = cause + str(e)
-        worker.outbox.send(frame(FAILED, 0, text.encode("utf-8", "backslashreplace")[-PIECE:]))
-        leave()
+        refuse(worker, e)
     imported = monotonic() - begun
     if config.get("validate"):
         from wsgiref.validate import validator
@@ -2162,12 +2172,18 @@ def main():
         freeze()
     worker.configure(config)
     worker.application = application
+    threads = max(1, config.get("threads") or 1) if worker.kind == "threads" else 1
     if worker.kind == "gevent":
         worker.engine = Greenlets(worker, max(1, config.get("connections") or 1000))
     else:
-        worker.engine = Threads(worker, max(1, config.get("threads") or 1) if worker.kind == "threads" else 1)
+        worker.engine = Threads(worker, threads)
     worker.ticker = Ticker(worker)
-    start_new_thread(worker.ticker.run, ())
+    try:
+        start_new_thread(worker.ticker.run, ())
+        worker.engine.start()
+    except (RuntimeError, MemoryError):
+        text = "the system gives the worker no more threads, and it has %d: lower --threads, or raise their limit (ulimit -u, pids.max) or that of memory"
+        refuse(worker, Unusable(text % (1 + threads)))
     ready = {
         "pid": os.getpid(),
         "python": sys.version.split()[0],

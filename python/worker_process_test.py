@@ -329,6 +329,12 @@ class TestLoading(unittest.TestCase):
         with Supervisor(ready=False, chdir="/nowhere") as s:
             self.assertEqual((s.first[0], s.first[3].decode()), (FAILED, "the worker cannot go to /nowhere: No such file or directory"))
 
+    def test_no_threads(self):
+        with Supervisor("crowded:application", kind="threads", threads=200, ready=False) as s:
+            self.assertEqual(s.first[0], FAILED)
+            self.assertIn("the system gives the worker no more threads, and it has 201: lower --threads", s.first[3].decode())
+            self.assertEqual(s.process.wait(5), 1)
+
     def test_no_gevent(self):
         if not HAS_GEVENT:
             with Supervisor(ready=False, kind="gevent") as s:
