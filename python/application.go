@@ -55,6 +55,9 @@ func (s *Supervisor) accept(environ *app.Environ, p *packet, c *content) *reques
 	method := environ.Method()
 	r := &request{supervisor: s, packet: p, content: c, safe: method == "GET" || method == "HEAD", head: method == "HEAD"}
 	r.html = s.options.Develop && wantsHTML(environ)
+	if s.capacity() == 1 {
+		r.slow = s.slow.find(p.path)
+	}
 	r.deferred = environ.Defer()
 	r.deferred.Watch(r)
 	s.submit(r)

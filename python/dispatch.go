@@ -15,6 +15,7 @@ import (
 // that make several calls at a time get a request at once while they have room for another call.
 // While no call takes long, requests go to a worker several in a packet (load.go).
 // Requests that a worker has not read when it turns out to be busy with one are taken back (takeback.go).
+// Those whose path is known for calls that take long have a worker for themselves (slow.go).
 
 const (
 	// batchTime is what a worker may be given to do at once. While no call takes long, nothing that is given to it has to wait for one, and
@@ -186,10 +187,13 @@ func (s *Supervisor) idle(r *request) (best *worker) {
 	return best
 }
 
-// fits tells whether r may be put beside what the worker has: one that reads content while it is called, must not find
-// requests in front of the content when it makes one call at a time.
-func (w *worker) fits(r *request) bool {
-	return !w.alone && (r.content == nil || w.requests.count == 0 || w.supervisor.capacity() > 1)
+// fits tells whether r may be put beside what the worker has.
+func (w *worker) fits(r *request) bool { return !w.alone && (w.requests.count == 0 || !r.staysAlone()) }
+
+// staysAlone tells whether a worker that makes one call at a time is to have nothing beside r: one that reads content while it is called must not find
+// requests in front of the content, and nothing should be behind a call that takes long.
+func (r *request) staysAlone() bool {
+	return r.supervisor.capacity() == 1 && (r.content != nil || r.slow.isSlow())
 }
 
 // spread gives what waits to workers that are idle.
@@ -287,7 +291,7 @@ func (r *request) leaves() {
 	if r.phase == begun {
 		w.begun--
 	}
-	if r.content != nil {
+	if r.alone {
 		w.alone = false
 	}
 }

@@ -73,3 +73,27 @@ func (s *Supervisor) TakeBack() {
 	}
 	s.spread()
 }
+
+// Calm tells whether requests come to workers together.
+func (s *Supervisor) Calm() bool {
+	s.mu.Lock()
+	defer s.release()
+	return s.calm()
+}
+
+// NoteLong notes a call of path that has taken long.
+func (s *Supervisor) NoteLong(path string) {
+	s.mu.Lock()
+	defer s.release()
+	s.slow.note(nil, []byte(path), true)
+}
+
+// SlowPaths is how many paths are remembered.
+func (s *Supervisor) SlowPaths() int { return int(s.slow.known.Load()) }
+
+// IsSlow tells whether a path counts as slow.
+func (s *Supervisor) IsSlow(path string) bool {
+	s.mu.Lock()
+	defer s.release()
+	return s.slow.find([]byte(path)).isSlow()
+}

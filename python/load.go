@@ -7,7 +7,7 @@ import (
 
 // load is requests on their way into one packet. Requests in one packet cost the worker and the supervisor a system call and, often, a change of
 // processes for all of them instead of one each; but the supervisor cannot take back what was read with another. So they come together
-// only while no call takes long, and a worker whose call turns out to does gives them back (RETURNED).
+// only while no call takes long but those of slow paths (slow.go), and a worker whose call turns out to does gives them back (RETURNED).
 type load struct {
 	requests []*request
 	size     int    // octets
@@ -23,7 +23,7 @@ const loadSize = 32 << 10
 // calmTime is how long, in nanoseconds, no call must have been a long one for requests to come together.
 const calmTime = 2e9
 
-// calm tells whether no call takes long. Supervisor.mu is held.
+// calm tells whether no call takes long but those that are expected to. Supervisor.mu is held.
 func (s *Supervisor) calm() bool { return now()-s.longAt > calmTime }
 
 // takes tells whether r may come with what is in l.
@@ -62,7 +62,8 @@ func (w *worker) add(r *request) {
 	w.supervisor.waited += t - r.arrived
 	number := w.requests.number()
 	setNumber(r.packet.octets, number)
-	w.alone = r.content != nil && w.supervisor.capacity() == 1
+	r.alone = r.staysAlone()
+	w.alone = r.alone
 	r.worker, r.number, r.phase, r.progress = w, number, sent, w.since
 	w.requests.add(r)
 	w.supervisor.watch(w.pace())

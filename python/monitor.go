@@ -114,7 +114,7 @@ func (w *worker) lookForLong(t int64) {
 	s := w.supervisor
 	unknown := w.requests.count - w.begun
 	quiet := t - w.since
-	if quiet > int64(stillTime) && w.calls() {
+	if quiet > int64(stillTime) && !w.alone && w.calls() {
 		s.longAt = t
 	}
 	switch {

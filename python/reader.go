@@ -94,8 +94,12 @@ func (w *worker) account(events []event) {
 			e.ends() && (e.kind == frameHead || e.kind == frameData || e.kind == frameFile):
 			e.ended = true
 			finished++
-			if r.noticed > 0 && t-r.noticed > int64(slowCall) {
-				s.longAt = t
+			if s.capacity() == 1 {
+				long := r.noticed > 0 && t-r.noticed > int64(slowCall) || r.content == nil && finished == 1 && t-w.since > int64(stillTime)
+				if long && !r.slow.isSlow() {
+					s.longAt = t
+				}
+				s.slow.note(r.slow, r.packet.path, long)
 			}
 			r.leaves()
 			r.ends()

@@ -126,6 +126,7 @@ type Supervisor struct {
 	restarts    atomic.Int64
 	replaced    atomic.Int64
 
+	slow     slowPaths
 	inbox    inbox
 	inFlight atomic.Int64 // requests that workers have
 	posted   atomic.Bool  // sharePosted will be called
@@ -136,7 +137,7 @@ type Supervisor struct {
 	edition   *edition // nil without Options.Develop
 	queue     queue
 	load      load
-	longAt    int64 // when a call has ended that took long
+	longAt    int64 // when a call has ended that took long, and was not expected to
 	seats     []*seat
 	outdated  chan struct{} // closed by Replace: for workers that have been started before
 	workers   []*worker     // that take requests
