@@ -56,7 +56,7 @@ func (w *worker) window() int {
 func (w *worker) room() int {
 	capacity := w.supervisor.capacity()
 	switch {
-	case w.blocked || w.begun >= capacity || w.alone:
+	case w.blocked || w.begun >= capacity || w.alone || w.dismissed:
 		return 0
 	case w.asleep > 0:
 		if w.requests.count > 0 || now() < w.tryAt {

@@ -81,11 +81,11 @@ func (s *Supervisor) Calm() bool {
 	return s.calm()
 }
 
-// NoteLong notes a call of path that has taken long.
-func (s *Supervisor) NoteLong(path string) {
+// Note notes a call of path.
+func (s *Supervisor) Note(path string, long bool) {
 	s.mu.Lock()
 	defer s.release()
-	s.slow.note(nil, []byte(path), true)
+	s.slow.note(s.slow.find([]byte(path)), []byte(path), long)
 }
 
 // SlowPaths is how many paths are remembered.

@@ -241,6 +241,7 @@ func (s *Supervisor) dismiss(w *worker) {
 	s.mu.Lock()
 	if !w.dead {
 		s.remove(w)
+		w.dismissed = true
 		s.leaving = append(s.leaving, w)
 		s.takeBack(w)
 		s.spread()

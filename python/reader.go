@@ -71,7 +71,9 @@ func (w *worker) account(events []event) {
 	defer s.release()
 	s.takeInbox()
 	finished := 0
+	var last *request // of those that have ended
 	t := now()
+	still := s.capacity() == 1 && t-w.since > int64(stillTime)
 	w.wakes()
 	for i := range events {
 		e := &events[i]
@@ -94,13 +96,10 @@ func (w *worker) account(events []event) {
 			e.ends() && (e.kind == frameHead || e.kind == frameData || e.kind == frameFile):
 			e.ended = true
 			finished++
-			if s.capacity() == 1 {
-				long := r.noticed > 0 && t-r.noticed > int64(slowCall) || r.content == nil && finished == 1 && t-w.since > int64(stillTime)
-				if long && !r.slow.isSlow() {
-					s.longAt = t
-				}
-				s.slow.note(r.slow, r.packet.path, long)
+			if last != nil {
+				s.learn(last, last.tookLong(t))
 			}
+			last = r
 			r.leaves()
 			r.ends()
 		default:
@@ -113,6 +112,8 @@ func (w *worker) account(events []event) {
 	}
 	w.flush()
 	if finished > 0 {
+		// The worker has sent nothing for long: it was the last call that kept it, with Python's lock, and replies to calls before it were not yet due.
+		s.learn(last, last.tookLong(t) || still && last.content == nil)
 		w.blocked = w.blocked && len(w.outbox) > 0
 		w.measure(finished)
 		if w.most > 0 && w.answered >= w.most {

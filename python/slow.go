@@ -7,7 +7,7 @@ import (
 )
 
 // slowPaths remembers paths whose calls take long, so that only their requests come one by one, alone in a worker, and others go on coming
-// together. It is for workers that make one call at a time. The zero value is empty; any goroutine may call its methods.
+// together. It is for workers that make one call at a time. The zero value is empty. Any goroutine may call find.
 type slowPaths struct {
 	known atomic.Int32 // of them
 	mu    sync.RWMutex
@@ -28,6 +28,19 @@ const (
 	slowCalls = 7
 )
 
+// tookLong tells whether r, whose call has ended at time t, took long after the worker had found it to.
+func (r *request) tookLong(t int64) bool { return r.noticed > 0 && t-r.noticed > int64(slowCall) }
+
+// learn takes note of r's call, which has ended. mu is held.
+func (s *Supervisor) learn(r *request, long bool) {
+	if long && !r.slow.isSlow() {
+		s.longAt = now()
+	}
+	if s.capacity() == 1 {
+		s.slow.note(r.slow, r.packet.path, long)
+	}
+}
+
 // isSlow tells whether the next call of the path better has nothing behind it. p may be nil.
 func (p *slowPath) isSlow() bool { return p != nil && bits.OnesCount64(p.history) >= slowCalls }
 
@@ -47,7 +60,7 @@ func (s *slowPaths) note(p *slowPath, path []byte, long bool) {
 		return
 	}
 	if p == nil {
-		if p = s.learn(path); p == nil {
+		if p = s.entry(path); p == nil {
 			return
 		}
 	}
@@ -60,9 +73,9 @@ func (s *slowPaths) note(p *slowPath, path []byte, long bool) {
 	}
 }
 
-// learn returns the entry of a path, in the place of one that is not slow if there is no other; nil when all are, or the path is too long.
+// entry returns the entry of a path, in the place of another, one that is not slow if there is one, when there are too many; nil when the path is too long.
 // Supervisor.mu is held.
-func (s *slowPaths) learn(path []byte) *slowPath {
+func (s *slowPaths) entry(path []byte) *slowPath {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.paths[string(path)]
@@ -70,15 +83,13 @@ func (s *slowPaths) learn(path []byte) *slowPath {
 		return p
 	}
 	if len(s.paths) == maxSlowPaths {
+		victim := ""
 		for name, other := range s.paths {
-			if !other.isSlow() {
-				delete(s.paths, name)
+			if victim = name; !other.isSlow() {
 				break
 			}
 		}
-		if len(s.paths) == maxSlowPaths {
-			return nil
-		}
+		delete(s.paths, victim)
 	}
 	if s.paths == nil {
 		s.paths = make(map[string]*slowPath)

@@ -43,6 +43,7 @@ type worker struct {
 	takesSeveral bool                     // requests in one packet
 	imported     time.Duration            // how long the import of the application took
 	blocked      bool                     // its socket takes no more
+	dismissed    bool                     // it finishes what it has begun
 	dead         bool                     // it has exited
 	asleep       int64                    // since when it reads nothing; 0: it does
 	tryAt        int64                    // when it is given a request again
@@ -231,7 +232,7 @@ func (s *Supervisor) lost(r *request, w *worker) {
 	gone, about := r.gone, r.about(w)
 	if again {
 		r.replayed = true
-		r.worker, r.phase = nil, queued
+		r.worker, r.phase, r.noticed = nil, queued, 0
 		s.queue.pushFront(r)
 		s.spread()
 	} else {
