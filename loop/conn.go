@@ -319,7 +319,7 @@ func (c *Conn) read() {
 			viewed := c.in != nil
 			c.received(buf[:n])
 			if !viewed {
-				poison(buf[:n]) // what was left is copied
+				Poison(buf[:n]) // what was left is copied
 			}
 		}
 		if !edgeTriggered || n < len(buf) || c.state == closed || c.paused() {

@@ -43,7 +43,7 @@ func newGathering(size int) *input {
 func (in *input) freeGathering() {
 	size := cap(in.data)
 	in.budget.give(size)
-	poison(in.data)
+	Poison(in.data)
 	*in = input{data: in.data[:0]}
 	if i := gatherClass(size); i < len(gatherings) && size == ReadSize<<i {
 		gatherings[i].Put(in)

@@ -45,7 +45,7 @@ func (in *input) free() {
 		return
 	}
 	if i := class(cap(in.data)); i < len(inputs) && cap(in.data) == holdSize<<(2*i) {
-		poison(in.data)
+		Poison(in.data)
 		in.data, in.off = in.data[:0], 0
 		inputs[i].Put(in)
 	}

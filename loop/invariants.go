@@ -4,12 +4,9 @@ package loop
 
 import "fmt"
 
-// Checked tells that invariants are checked, by the build tag "invariants": after each event the state of its connections
-// must be consistent, and input buffers are overwritten, so that a view which outlives its time shows.
-const Checked = true
-
-// poison overwrites input that nobody may look at any more.
-func poison(p []byte) {
+// Poison overwrites octets that nobody may look at any more, so that a view which outlives its time shows: with the build tag "invariants", by which
+// after each event the state of its connections must be consistent too.
+func Poison(p []byte) {
 	for i := range p {
 		p[i] = 0xDB
 	}

@@ -2,9 +2,7 @@
 
 package loop
 
-// Checked tells that invariants are checked: by the build tag "invariants".
-const Checked = false
-
-func poison([]byte) {}
+// Poison does nothing: the build tag "invariants" has it overwrite octets that nobody may look at any more.
+func Poison([]byte) {}
 
 func (*Loop) check(*Conn) {}

@@ -214,7 +214,7 @@ func (c *Conn) open(p []byte) {
 			c.take(plain)
 		}
 		if viewed {
-			poison(plain)
+			Poison(plain)
 		}
 	}
 	switch {

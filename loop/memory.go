@@ -52,7 +52,7 @@ func (m *Memory) Feed(p []byte) {
 		viewed := c.in != nil
 		c.received(buf[:n])
 		if !viewed {
-			poison(buf[:n])
+			Poison(buf[:n])
 		}
 	}
 	m.c.loop.settle()

@@ -109,7 +109,16 @@ var errPanic = errors.New("a function of the TLS configuration has panicked")
 // finished goes on with the connection when the goroutine has ended.
 func (h *handshake) finished(err error) {
 	a := h.acceptor
-	if err == nil && h.IsOpen() {
+	switch {
+	case !h.IsOpen():
+	case err != nil:
+		a.log.Debug("TLS handshake failed", "client", h.Remote(), "error", err)
+		reason := loop.ReasonProtocol
+		if h.EndOfFile() {
+			reason = loop.ReasonEOF
+		}
+		h.Finish(reason, true)
+	default:
 		if serve := a.config.Protocols[h.tls.ConnectionState().NegotiatedProtocol]; serve != nil {
 			h.detach(serve)
 			return
@@ -117,24 +126,18 @@ func (h *handshake) finished(err error) {
 		s := &session{conn: h.tls}
 		h.pipe.wire.Conn = s
 		h.Become(a.config.NewConn(h.Loop()), s, h.pipe.rest())
-	} else if h.IsOpen() {
-		a.log.Debug("TLS handshake failed", "client", h.Remote(), "error", err)
-		reason := loop.ReasonProtocol
-		if h.EndOfFile() {
-			reason = loop.ReasonEOF
-		}
-		h.Finish(reason, true)
 	}
 	h.pipe.free()
 }
 
 // detach gives the connection to a protocol that runs on goroutines.
 func (h *handshake) detach(serve func(*tls.Conn, *loop.Detached)) {
-	if h.IsOpen() && h.Unsent() > 0 { // of the handshake; the deadline still counts
+	switch {
+	case !h.IsOpen():
+	case h.Unsent() > 0: // of the handshake; the deadline still counts
 		h.Loop().After(detachPeriod, func() { h.detach(serve) })
 		return
-	}
-	if h.IsOpen() {
+	default:
 		if d, err := h.Detach(h.pipe.rest()); err == nil {
 			h.pipe.wire.Conn = &records{Detached: d}
 			go serve(h.tls, d)

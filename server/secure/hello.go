@@ -18,11 +18,13 @@ func cutHello(dst *bytes.Buffer, in []byte) {
 	size := (n + pieces - 1) / pieces
 	dst.Grow(len(in) + pieces*recordHead)
 	message, behind := in[recordHead:recordHead+n], in[recordHead+n:]
-	for first := true; first || len(message) > 0; first = false {
+	for {
 		m := min(size, len(message))
 		dst.Write([]byte{in[0], in[1], in[2], byte(m >> 8), byte(m)})
 		dst.Write(message[:m])
-		message = message[m:]
+		if message = message[m:]; len(message) == 0 {
+			break
+		}
 	}
 	dst.Write(behind)
 }

@@ -40,11 +40,7 @@ func freePassing(b *bytes.Buffer) {
 	if b.Cap() > maxPassing {
 		return
 	}
-	if loop.Checked { // a view that outlives its time shows
-		for i, unread := 0, b.Bytes(); i < len(unread); i++ {
-			unread[i] = 0xDB
-		}
-	}
+	loop.Poison(b.Bytes())
 	b.Reset()
 	passing.Put(b)
 }
