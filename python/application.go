@@ -56,6 +56,7 @@ func (s *Supervisor) accept(environ *app.Environ, p *packet, c *content) *reques
 	r := &request{supervisor: s, packet: p, content: c, safe: method == "GET" || method == "HEAD", head: method == "HEAD"}
 	r.html = s.options.Develop && wantsHTML(environ)
 	if s.capacity() == 1 {
+		p.path = append(p.path[:0], environ.RawPath()...)
 		r.slow = s.slow.find(p.path)
 	}
 	r.deferred = environ.Defer()

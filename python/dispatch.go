@@ -291,9 +291,7 @@ func (r *request) leaves() {
 	if r.phase == begun {
 		w.begun--
 	}
-	if r.alone {
-		w.alone = false
-	}
+	w.alone = false // or it would have had r alone
 }
 
 // measure notes that n requests have ended by now.

@@ -62,8 +62,7 @@ func (w *worker) add(r *request) {
 	w.supervisor.waited += t - r.arrived
 	number := w.requests.number()
 	setNumber(r.packet.octets, number)
-	r.alone = r.staysAlone()
-	w.alone = r.alone
+	w.alone = r.staysAlone()
 	r.worker, r.number, r.phase, r.progress = w, number, sent, w.since
 	w.requests.add(r)
 	w.supervisor.watch(w.pace())

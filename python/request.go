@@ -32,7 +32,6 @@ type request struct {
 	// Guarded by supervisor.mu.
 	packet   *packet   // with the REQUEST frame
 	slow     *slowPath // what was known of its path when it came; nil: nothing
-	alone    bool      // the worker has nothing else as long as it has it
 	worker   *worker
 	number   uint32
 	phase    phase
@@ -50,7 +49,7 @@ type request struct {
 type packet struct {
 	octets []byte
 	shape  []byte // room for the name of a shape
-	path   []byte // of the target, percent-encoded
+	path   []byte // of the target, percent-encoded; of workers that make one call at a time
 }
 
 var packets = sync.Pool{New: func() any { return &packet{octets: make([]byte, 0, 2048)} }}
@@ -80,7 +79,6 @@ func (s *shapes) packet(environ *app.Environ, content []byte, length int64, whol
 		sealFrame(b, 0)
 	}
 	p.octets = b
-	p.path = append(p.path[:0], environ.RawPath()...)
 	if !fits {
 		p.release()
 		return nil

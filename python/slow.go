@@ -56,13 +56,11 @@ func (s *slowPaths) find(path []byte) *slowPath {
 
 // note takes note of a call of path, about which p is what was known when its request came. Supervisor.mu is held.
 func (s *slowPaths) note(p *slowPath, path []byte, long bool) {
-	if p == nil && !long {
-		return
+	if p == nil && long {
+		p = s.entry(path)
 	}
 	if p == nil {
-		if p = s.entry(path); p == nil {
-			return
-		}
+		return
 	}
 	p.history <<= 1
 	if long {

@@ -60,7 +60,7 @@ func (s *Supervisor) takeBack(w *worker) {
 	}
 }
 
-// requeue puts a request that a worker has not begun in front of those that wait.
+// requeue puts a request that a worker has not begun, or is to be called again, in front of those that wait.
 func (s *Supervisor) requeue(r *request) {
 	r.worker, r.phase, r.noticed = nil, queued, 0
 	if r.gone { // the worker does not know its number

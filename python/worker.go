@@ -232,8 +232,7 @@ func (s *Supervisor) lost(r *request, w *worker) {
 	gone, about := r.gone, r.about(w)
 	if again {
 		r.replayed = true
-		r.worker, r.phase, r.noticed = nil, queued, 0
-		s.queue.pushFront(r)
+		s.requeue(r)
 		s.spread()
 	} else {
 		r.finish()
